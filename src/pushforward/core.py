@@ -1,0 +1,176 @@
+"""The vocabulary that every method shares: Player, Update, Algorithm, Observer, Finding.
+
+A *player* is a module with its optimiser settings, an *algorithm* is one paper's players and its
+`step`, and **a `yield` is a gradient step**: `step` yields `Update`s, and the training loop moves the
+players that each one names. The algorithm knows nothing of the loop; the loop knows nothing of the paper.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class Batch(NamedTuple):
+    """What a draw returns.
+
+    x: float32 images in [-1, 1], NCHW (or points, ND). label: int64, N, or None. index: int64, N,
+    the rows of the data set that were drawn.
+    """
+
+    x: Tensor
+    label: Tensor | None
+    index: Tensor
+
+
+class Draw(Protocol):
+    """A stream of training batches. `n` defaults to the run's batch size (this process's share of it)."""
+
+    def __call__(self, name: str = "data", n: int | None = None) -> Batch: ...
+
+
+@dataclass
+class Clock:
+    """Where a run is. The loop writes it, checkpoints it, and lends it to the algorithm.
+
+    step: finished calls of `Algorithm.step`. steps: how many there will be. images: images drawn so far.
+    """
+
+    step: int = 0
+    steps: int = 1
+    images: int = 0
+
+    @property
+    def fraction(self) -> float:
+        """Finished share of the run, in [0, 1]."""
+        return min(1.0, self.step / max(1, self.steps))
+
+
+def constant(clock: Clock) -> float:
+    """The learning-rate factor that never changes."""
+    return 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Player:
+    """A module with its optimiser settings. It does not know its loss.
+
+    module: whose parameters move. optimizer: a class of torch.optim. lr: its base rate, per step.
+    options: further keyword arguments of the optimiser. schedule: a factor of `lr` read from the clock
+    before every step. clip_norm: largest total L2 norm of the gradient. ema: decay per step of an
+    exponential moving average of the weights, with which the trained model is then published.
+    """
+
+    module: nn.Module
+    optimizer: type[torch.optim.Optimizer] = torch.optim.Adam
+    lr: float = 1e-3
+    options: Mapping[str, Any] = field(default_factory=dict)
+    schedule: Callable[[Clock], float] = constant
+    clip_norm: float | None = None
+    ema: float | None = None
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The parameters that this player owns, in registration order."""
+        return [p for p in self.module.parameters() if p.requires_grad]
+
+
+@dataclass(frozen=True)
+class Update:
+    """One gradient step.
+
+    losses: {player name: scalar to minimise}. Every player named moves, simultaneously. Entries that
+    share a loss tensor share one backward pass. info: detached scalars to log and to hand back,
+    averaged over processes, as the value of the `yield`.
+    """
+
+    losses: Mapping[str, Tensor]
+    info: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+Steps = Generator[Update, Mapping[str, Tensor], None]
+
+
+class Algorithm(nn.Module, ABC):
+    """The players and hyper-parameters of one paper.
+
+    All state lives in parameters, buffers or `get_extra_state` (JSON-able), so that `state_dict()`
+    holds what a resume needs. A trained algorithm offers whichever of these it can:
+    `sample(n) -> x`, `encode(x) -> z`, `decode(z) -> x`, `reconstruct(x) -> x`, `log_prob(x) -> nats`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+
+    @abstractmethod
+    def players(self) -> Mapping[str, Player]:
+        """Name -> player. Players' parameters are disjoint."""
+
+    @abstractmethod
+    def step(self, draw: Draw) -> Steps:
+        """One training step: draw data, yield updates. Each yield is one gradient step."""
+
+
+Severity = Literal["info", "warning", "critical"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A diagnosis: what was seen, how sure it is, and what to do about it.
+
+    confidence: in [0, 1]. evidence: the measured figures, in words. advice: the cure. command: a
+    command line that applies it, or the empty string.
+    """
+
+    name: str
+    severity: Severity
+    confidence: float
+    evidence: str
+    advice: str
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What an observer saw: metrics to log under `metric/NAME`, and findings."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    findings: Iterable[Finding] = ()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What an observer may read: the model as it would be published (averaged weights, eval mode)."""
+
+    algorithm: Algorithm
+    clock: Clock
+    folder: Path
+    device: torch.device
+
+
+class Observer(ABC):
+    """Reads the state of a run. May not change a weight or a random stream; the loop sees to it."""
+
+    @abstractmethod
+    def due(self, clock: Clock) -> bool:
+        """Whether to be called at this step boundary (step 0 included)."""
+
+    @abstractmethod
+    def observe(self, snapshot: Snapshot) -> Observation:
+        """Measure, and write what belongs to the run folder."""
+
+
+def to_float(images: Tensor) -> Tensor:
+    """uint8 -> float32 in [-1, 1]; any shape."""
+    return images.to(torch.float32).mul_(2 / 255).sub_(1)
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Float in [-1, 1] -> uint8 by rounding, clamped; any shape. The inverse of `to_float`."""
+    return images.detach().float().add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)

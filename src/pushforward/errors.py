@@ -1,0 +1,32 @@
+"""What can go wrong, by the exit status that the command line gives it. Torch-free."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake that the user can mend: one line that names the argument and the fix. Exit status 2."""
+
+
+class Diverged(Exception):
+    """A loss, gradient or weight became NaN or infinite. Exit status 3."""
+
+
+class PeerLost(Exception):
+    """Another process of a distributed run died, so this one cannot go on. Exit status 1."""
+
+
+class Stopped(Exception):
+    """A signal asked the run to stop; the state was saved first. Exit status 128 + signal."""
+
+    def __init__(self, signal_number: int, message: str) -> None:
+        super().__init__(message)
+        self.signal_number = signal_number
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`"; perhaps you meant 'vae'"` when a known word is near, else the empty string."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; perhaps you meant '{near[0]}'" if near else ""
