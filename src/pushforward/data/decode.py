@@ -1,0 +1,188 @@
+"""One encoded image to bytes of pixels, with a word for every conversion on the way. Torch-free."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from pushforward.data.rows import MIN_SIDE, Pixels, Skip
+
+MAX_MEGAPIXELS = 64
+# Not every format of Pillow: EPS runs a program, and TGA and PCX take almost any file for their own.
+FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000", "ICO")
+_TWINS = {"MPO": "JPEG", "DIB": "BMP"}  # formats that share their extension
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+
+class Unused(Exception):
+    """Why an image is skipped. unreadable: whether it counts towards the 5 % limit."""
+
+    def __init__(self, reason: str, *, unreadable: bool = False) -> None:
+        super().__init__(reason)
+        self.reason, self.unreadable = reason, unreadable
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """pixels: uint8, H W (grey) or H W C. size: (width, height) before any resizing, upright."""
+
+    pixels: Pixels
+    size: tuple[int, int]
+    converted: tuple[str, ...]
+
+
+def image_extension(name: str) -> str | None:
+    """The format that a file's extension promises ("PNG"), or None."""
+    kind = _extensions().get(PurePosixPath(name).suffix.lower())
+    return _TWINS.get(kind, kind) if kind else None
+
+
+def _extensions() -> dict[str, str]:
+    return {ext: kind for ext, kind in Image.registered_extensions().items() if kind in FORMATS}
+
+
+def decode(
+    name: str, content: bytes | Path, *, image_size: int | None, channels: int | None
+) -> Decoded | Skip | None:
+    """Decode one file fully; None for a file that neither is nor claims to be an image.
+
+    channels: None keeps grey images grey and makes all others RGB. To be called with
+    `Image.DecompressionBombWarning` turned into an error.
+    """
+    try:
+        return _decode(name, content, image_size, channels)
+    except Unused as unused:
+        return Skip(name, unused.reason, unused.unreadable)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return Skip(name, f"more than {MAX_MEGAPIXELS} megapixels")
+    except UnidentifiedImageError:
+        if image_extension(name) is None:
+            return None
+        return Skip(name, _why_unidentified(content), unreadable=True)
+    except Exception as error:  # a decoder fed with hostile bytes may raise anything
+        return Skip(name, _one_line(error), unreadable=True)
+
+
+def _why_unidentified(content: bytes | Path) -> str:
+    start = content[:512] if isinstance(content, bytes) else _head(content)
+    if not start:
+        return "empty file"
+    try:
+        start.decode("utf-8")
+    except UnicodeDecodeError:
+        return "not an image that can be decoded"
+    return "text, not an image"
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(512)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    if "truncated" in text.lower() or "broken data stream" in text:
+        return f"truncated ({text})"
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _decode(name: str, content: bytes | Path, image_size: int | None, channels: int | None) -> Decoded:
+    if isinstance(content, Path) and not content.stat().st_size:
+        raise UnidentifiedImageError
+    source = io.BytesIO(content) if isinstance(content, bytes) else content
+    with Image.open(source, formats=FORMATS) as file:
+        width, height = file.size
+        if width * height > MAX_MEGAPIXELS * 1e6:
+            raise Unused(f"{width} × {height}: more than {MAX_MEGAPIXELS} megapixels")
+        if min(width, height) < MIN_SIDE:
+            raise Unused(f"{width} × {height}: a side under {MIN_SIDE} pixels")
+        converted = [*_oddities(name, file)]
+        file.load()
+        image: Image.Image = file
+        if image.getexif().get(0x0112, 1) != 1:
+            converted.append("EXIF orientation")
+            image = ImageOps.exif_transpose(image)
+        size = image.size
+        image = _to_mode(_to_8_bit(image, converted), channels, converted)
+    if image_size is not None and image.size != (image_size, image_size):
+        image = fit(image, image_size)
+        converted.append("resized")
+    return Decoded(np.array(image, dtype=np.uint8), size, tuple(converted))
+
+
+def _oddities(name: str, file: Image.Image) -> list[str]:
+    found = []
+    kind = _TWINS.get(file.format or "", file.format)
+    if PurePosixPath(name).suffix and image_extension(name) != kind:
+        found.append("wrong extension")
+    if kind != "JPEG" and getattr(file, "is_animated", False):
+        found.append("several pages: first page" if kind == "TIFF" else "animated: first frame")
+    tile = getattr(file, "tile", None)
+    if file.mode.startswith("I;16") or (tile and ";16" in str(tile[0].args)):
+        found.append("16-bit scaled")
+    return found
+
+
+def _to_8_bit(image: Image.Image, converted: list[str]) -> Image.Image:
+    """Scale what holds more than 8 bits a channel; Pillow's own conversion would clip it."""
+    if image.mode == "1":
+        converted.append("1-bit")
+        return image.convert("L")
+    if not image.mode.startswith(("I", "F")):
+        return image
+    values = np.asarray(image).astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    if image.mode == "F":
+        converted.append("floating point scaled")
+        if not (low >= 0 and high <= 255):  # also true of NaN
+            raise Unused(
+                f"floating point from {low:g} to {high:g}, expected 0 to 1 or 0 to 255", unreadable=True
+            )
+        values = values * 255 if high <= 1 else values
+    else:
+        if "16-bit scaled" not in converted:
+            converted.append("16-bit scaled")
+        if low < 0 or high > 65535:
+            raise Unused(f"integers from {low:g} to {high:g}, expected 0 to 65535", unreadable=True)
+        values = values / 257
+    return Image.fromarray(np.rint(values).astype(np.uint8))
+
+
+def _to_mode(image: Image.Image, channels: int | None, converted: list[str]) -> Image.Image:
+    """L or RGB where channels is None, else the mode of so many channels."""
+    alpha = image.has_transparency_data
+    if image.mode in ("P", "PA"):
+        converted.append("palette")
+        grey = _grey_palette(image)
+        image = image.convert("RGBA" if alpha else "RGB")
+    else:
+        grey = image.mode in ("L", "LA", "La")
+        if image.mode not in ("L", "LA", "La", "RGB", "RGBA", "RGBa", "RGBX"):
+            converted.append(image.mode)
+        if alpha:
+            image = image.convert("RGBA")
+    wanted = MODES[channels] if channels else ("L" if grey else "RGB")
+    if alpha and "A" not in wanted:
+        converted.append("alpha composited on white")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image).convert("RGB")
+    if not grey and wanted in ("L", "LA"):
+        converted.append("colour to grey")
+    if grey and wanted in ("RGB", "RGBA"):
+        converted.append("grey to RGB")
+    return image if image.mode == wanted else image.convert(wanted)
+
+
+def _grey_palette(image: Image.Image) -> bool:
+    colours = np.array(image.getpalette("RGB") or [0, 0, 0]).reshape(-1, 3)
+    used = colours[[i for i in np.unique(np.asarray(image.getchannel(0))) if i < len(colours)]]
+    return bool((used == used[:, :1]).all())
+
+
+def fit(image: Image.Image, size: int) -> Image.Image:
+    """Scale the shorter side to `size` pixels (Lanczos, antialiased) and crop the centre to a square."""
+    return ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)

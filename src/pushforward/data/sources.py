@@ -1,0 +1,69 @@
+"""From what `--data` names to decoded rows: one reader for every kind of source. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pushforward.data import arrays, files, named
+from pushforward.data.rows import MAX_SIDE, MIN_SIDE, Rows
+from pushforward.errors import UserError, did_you_mean
+
+
+class Read(Protocol):
+    """Reads a source. image_size: pixels, or None for the images' own; channels: 1 to 4, or None."""
+
+    def __call__(self, source: str, *, image_size: int | None, channels: int | None) -> Rows: ...
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One kind of source: whether it is meant, and how it is read."""
+
+    matches: Callable[[str], bool]
+    read: Read
+
+
+# The first that matches reads; a name of the table therefore wins over a folder of that name (./NAME).
+READERS = (
+    Reader(lambda source: source in named.NAMED, named.read),
+    Reader(
+        lambda source: Path(source).is_dir() and arrays.is_idx_folder(Path(source)), arrays.read_idx_folder
+    ),
+    Reader(lambda source: Path(source).is_dir(), files.read_folder),
+    Reader(arrays.is_npz, arrays.read_npz),
+    Reader(files.is_zip, files.read_zip),
+)
+
+
+def read_source(
+    source: str, *, image_size: int | None = None, channels: int | None = None, option: str = "--data"
+) -> Rows:
+    """Decode everything that `source` names. option: what to call the argument in an error."""
+    if image_size is not None and not MIN_SIDE <= image_size <= MAX_SIDE:
+        raise UserError(f"--image-size {image_size}: expected {MIN_SIDE} to {MAX_SIDE} pixels")
+    if channels is not None and channels not in (1, 2, 3, 4):
+        raise UserError(
+            f"--channels {channels}: expected 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGB and alpha)"
+        )
+    for reader in READERS:
+        if reader.matches(source):
+            try:
+                return reader.read(source, image_size=image_size, channels=channels)
+            except OSError as error:
+                raise UserError(f"{option} {source}: cannot be read ({error.strerror or error})") from error
+    raise UserError(f"{option} {source}: {_what_instead(source)}")
+
+
+def _what_instead(source: str) -> str:
+    if Path(source).exists():
+        return (
+            "is none of a folder of images, a zip of one, an .npz, or a folder of IDX files; "
+            "give the folder that holds the images"
+        )
+    return (
+        f"no such file or folder, nor a named set{did_you_mean(source, named.NAMED)}; "
+        f"named sets: {', '.join(named.NAMED)}"
+    )
