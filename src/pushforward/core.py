@@ -11,13 +11,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 
-class Batch(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Batch:
     """What a draw returns.
 
     x: float32 images in [-1, 1], NCHW (or points, ND). label: int64, N, or None. index: int64, N,
@@ -32,7 +33,9 @@ class Batch(NamedTuple):
 class Draw(Protocol):
     """A stream of training batches. `n` defaults to the run's batch size (this process's share of it)."""
 
-    def __call__(self, name: str = "data", n: int | None = None) -> Batch: ...
+    def __call__(self, name: str = "data", n: int | None = None) -> Batch:
+        """The next n of the named stream."""
+        ...
 
 
 @dataclass

@@ -14,8 +14,12 @@ class Diverged(Exception):
     """A loss, gradient or weight became NaN or infinite. Exit status 3."""
 
 
-class PeerLost(Exception):
-    """Another process of a distributed run died, so this one cannot go on. Exit status 1."""
+class RunFailed(Exception):
+    """A run cannot go on, through no fault of its options: a full disk, a lost peer. Exit status 1."""
+
+
+class PeerLost(RunFailed):
+    """Another process of a distributed run died, so this one cannot go on."""
 
 
 class Stopped(Exception):

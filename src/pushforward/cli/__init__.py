@@ -1,0 +1,86 @@
+"""The `pushforward` command. One file a command; importing this package does not import torch."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from pushforward import __version__
+from pushforward.errors import Diverged, RunFailed, Stopped, UserError, did_you_mean
+
+COMMANDS = {
+    "train": "train a method on images, or continue a run",
+    "sample": "draw new images from a trained model",
+    "reconstruct": "encode and decode images",
+    "traverse": "walk along latent dimensions",
+    "evaluate": "measure a trained model on held-out images",
+    "report": "write one HTML page about a run",
+    "experiment": "rerun a claim or a paper's table",
+    "data": "list, look at and fetch data sets",
+}
+HELP = """usage: pushforward COMMAND [OPTIONS]
+
+Train, understand and repair deep generative models.
+
+commands:
+{commands}
+
+first steps:
+  pushforward train vae                     learn from 5,000 embedded digits
+  pushforward train vae --data my-photos    or from a folder, zip or .npz of yours
+  pushforward sample runs/vae-mnist5k       draw new images
+  pushforward COMMAND --help                options of a command
+
+--debug after any command shows the traceback of an error; --version prints the version.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its status: 0, 1 failed, 2 a mistake, 3 diverged, 130/143 stopped."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    if debug:
+        words.remove("--debug")
+    try:
+        _dispatch(words)
+        sys.stdout.flush()
+    except (UserError, RunFailed, Diverged, Stopped, KeyboardInterrupt, BrokenPipeError, OSError) as error:
+        if debug:
+            raise
+        raise SystemExit(_explain(error)) from None
+
+
+def _dispatch(words: list[str]) -> None:
+    if not words or words[0] in ("-h", "--help", "help"):
+        listing = "\n".join(f"  {name:<12} {summary}" for name, summary in COMMANDS.items())
+        print(HELP.format(commands=listing), end="")
+        return
+    if words[0] == "--version":
+        print(f"pushforward {__version__}")
+        return
+    if words[0] not in COMMANDS:
+        raise UserError(
+            f"COMMAND: there is no command '{words[0]}'{did_you_mean(words[0], COMMANDS)}. "
+            f"Known: {', '.join(COMMANDS)}"
+        )
+    importlib.import_module(f"pushforward.cli.{words[0]}").run(words[1:])
+
+
+def _explain(error: BaseException) -> int:
+    """Print one line and return the exit status."""
+    if isinstance(error, BrokenPipeError):  # the reader of our output went away: `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if isinstance(error, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+        return 130
+    if isinstance(error, Stopped):
+        print(error, file=sys.stderr)
+        return 128 + error.signal_number
+    if isinstance(error, Diverged):
+        print(f"diverged: {error}", file=sys.stderr)
+        return 3
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    return 2 if isinstance(error, UserError) else 1

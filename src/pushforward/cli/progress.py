@@ -1,0 +1,81 @@
+"""What training shows: a live bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from pushforward.core import Clock, Finding
+from pushforward.runs import Progress as Callbacks
+
+LINE_EVERY_S = 10.0
+
+
+class Display:
+    """Shows the progress of one run, in its main process only."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True)
+        self.quiet = int(os.environ.get("RANK", "0")) > 0
+        self.live = self.console.is_terminal and not self.quiet
+        self.progress = Callbacks(step=self._step, row=self._row, found=self._found, say=self._say)
+        self._figures = ""
+        self._next_line = 0.0
+        self._started: tuple[float, int] | None = None
+
+    def __enter__(self) -> Display:
+        self._bar = Progress(
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+            BarColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}"),
+            console=self.console,
+            disable=not self.live,
+            refresh_per_second=4,
+        )
+        self._task = self._bar.add_task("", total=1, rate="", figures="", start=True)
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._bar.stop()
+
+    def _step(self, clock: Clock) -> None:
+        now = time.monotonic()
+        if self.quiet or (now < self._next_line and clock.step < clock.steps):
+            return
+        if self._started is None or clock.step < self._started[1]:
+            self._started = (now, clock.step)
+        seconds, steps = now - self._started[0], clock.step - self._started[1]
+        rate = f"{steps / seconds:,.0f} steps/s" if steps and seconds else ""
+        self._next_line = now + (0.25 if self.live else LINE_EVERY_S)
+        if self.live:
+            self._bar.update(
+                self._task, completed=clock.step, total=clock.steps, rate=rate, figures=self._figures
+            )
+        elif steps:
+            left = (clock.steps - clock.step) * seconds / steps
+            self.console.print(
+                f"step {clock.step:,}/{clock.steps:,}  {rate}  {left:,.0f} s left  {self._figures}",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def _row(self, row: Mapping[str, Any]) -> None:
+        figures = [f"{k.split('/')[1]} {v:.4g}" for k, v in row.items() if k.startswith("loss/")]
+        self._figures = "  ".join(figures) or self._figures
+
+    def _found(self, finding: Finding) -> None:
+        command = f" [{finding.command}]" if finding.command else ""
+        self._say(f"{finding.severity}: {finding.name}: {finding.evidence}; {finding.advice}{command}")
+
+    def _say(self, line: str) -> None:
+        if not self.quiet:
+            self.console.print(line, highlight=False, markup=False, soft_wrap=True)

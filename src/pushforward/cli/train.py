@@ -1,0 +1,166 @@
+"""`pushforward train METHOD`: train a method, or continue a run with `--resume RUN`."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pushforward.cli.options import parse
+from pushforward.config import RunConfig, TrainOptions, differences, read_config
+from pushforward.errors import UserError
+from pushforward.methods import METHODS, find_method, recipe_class
+
+HELP = """usage: pushforward train METHOD [OPTIONS]
+       pushforward train --config FILE.yaml [OPTIONS]
+       pushforward train --resume RUN [--steps N]
+
+Train a method on images. It writes a run folder with the model, its samples, figures and a report.
+
+methods:
+{methods}
+
+first steps:
+  pushforward train vae                                  5,000 embedded digits, 5,000 steps
+  pushforward train vae --data my-photos --image-size 64 --minutes 10
+  pushforward train --resume runs/vae-mnist5k            after a crash, a kill or Ctrl-C
+
+The options of a method: pushforward train METHOD --help
+"""
+
+
+def run(argv: list[str]) -> None:
+    """Parse, train, report."""
+    if not argv or argv[0] in ("-h", "--help"):
+        listing = "\n".join(f"  {m.name:<14} {m.summary} ({m.paper})" for m in METHODS.values())
+        print(HELP.format(methods=listing), end="")
+        return
+    argv, rates = _player_rates(argv)
+    argv, config_file = _take(argv, "--config")
+    argv, resumed = _take(argv, "--resume")
+    printing = "--print-config" in argv
+    argv = [a for a in argv if a != "--print-config"]
+    method = argv.pop(0) if argv and not argv[0].startswith("-") else None
+    if resumed is not None:
+        _resume(Path(resumed), method, argv, rates)
+        return
+    base = None if config_file is None else read_config(Path(config_file))
+    if base is not None:
+        base.provenance = {}
+        if method not in (None, base.method):
+            raise UserError(f"METHOD: '{method}', but {config_file} is about '{base.method}'; leave one out")
+    elif method is None:
+        raise UserError(f"METHOD: none given; expected one of {', '.join(METHODS)}, or --config FILE")
+    config = _parse(method or base.method, argv, base, rates)  # type: ignore[union-attr]
+    if printing:
+        print(config.to_yaml(), end="")
+        return
+    _train(config)
+
+
+def _train(config: RunConfig) -> None:
+    from pushforward import runs
+    from pushforward.cli.progress import Display
+
+    restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+    may_restart = int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0"))
+    if may_restart and config.train.run is None:
+        raise UserError("--run: not given; `torchrun --max-restarts` needs it to find the run again")
+    with Display() as display:
+        if restarted and (Path(str(config.train.run)) / "config.yaml").exists():
+            folder = runs.resume(Path(str(config.train.run)), {}, display.progress)
+        else:
+            folder = runs.start(config, display.progress)
+    _report(folder)
+
+
+def _resume(folder: Path, method: str | None, argv: list[str], rates: dict[str, float]) -> None:
+    from pushforward import runs
+    from pushforward.cli.progress import Display
+
+    was = runs.read_run(folder)
+    if method not in (None, was.method):
+        raise UserError(
+            f"--resume: {folder} is a run of '{was.method}', not of '{method}'; leave the method out"
+        )
+    asked = _parse(was.method, argv, was, rates)
+    changes = {
+        name: getattr(asked.train, name)
+        for name in runs.RESUMABLE
+        if getattr(asked.train, name) != getattr(was.train, name)
+    }
+    allowed = dataclasses.replace(was, train=dataclasses.replace(was.train, **changes))
+    others = differences(asked.to_dict(), allowed.to_dict())
+    if others:
+        raise UserError(
+            f"--resume: takes only {', '.join('--' + n.replace('_', '-') for n in runs.RESUMABLE)} "
+            f"besides; {'; '.join(others)}"
+        )
+    with Display() as display:
+        runs.resume(folder, changes, display.progress)
+    _report(folder)
+
+
+def _report(folder: Path) -> None:
+    if int(os.environ.get("RANK", "0")):
+        return
+    from pushforward.report import write_report
+
+    page = write_report(folder)
+    print(f"model   {folder}\nreport  {page}")
+
+
+def _parse(method: str, argv: list[str], base: RunConfig | None, rates: dict[str, float]) -> RunConfig:
+    if method not in METHODS:
+        find_method(method)
+    import tyro
+
+    kind = recipe_class(method)
+    fields: list[Any] = [
+        ("options", Annotated[kind, tyro.conf.arg(name=method)]),
+        ("train", Annotated[TrainOptions, tyro.conf.arg(name="every method")]),
+    ]
+    both = dataclasses.make_dataclass("Options", fields, kw_only=True)
+    train, options = (base.train, base.options) if base else (TrainOptions(), kind())
+    summary = METHODS[method].summary
+    parsed: Any = parse(
+        both,
+        argv,
+        prog=f"train {method}",
+        description=f"{summary[0].upper()}{summary[1:]} ({METHODS[method].paper}). "
+        "Also: --config FILE.yaml loads options, --print-config prints them, --lr.PLAYER sets one player's rate.",
+        default=both(options=options, train=train),
+    )
+    parsed.train.lr_of = {**train.lr_of, **rates}
+    provenance = base.provenance if base else {}
+    return RunConfig(method=method, train=parsed.train, options=parsed.options, provenance=provenance)
+
+
+def _player_rates(argv: list[str]) -> tuple[list[str], dict[str, float]]:
+    """Take `--lr.PLAYER RATE` out of argv."""
+    rest, rates = [], {}
+    words = iter(argv)
+    for word in words:
+        if not word.startswith("--lr."):
+            rest.append(word)
+            continue
+        name, _, value = word.removeprefix("--lr.").partition("=")
+        value = value or next(words, "")
+        try:
+            rates[name] = float(value)
+        except ValueError:
+            raise UserError(f"--lr.{name}: {value!r}; expected a number such as 1e-4") from None
+    return rest, rates
+
+
+def _take(argv: list[str], option: str) -> tuple[list[str], str | None]:
+    """Take `--option VALUE` or `--option=VALUE` out of argv."""
+    for i, word in enumerate(argv):
+        if word.startswith(f"{option}="):
+            return argv[:i] + argv[i + 1 :], word.partition("=")[2]
+        if word == option:
+            if i + 1 == len(argv):
+                raise UserError(f"{option}: no value given")
+            return argv[:i] + argv[i + 2 :], argv[i + 1]
+    return argv, None

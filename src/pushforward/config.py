@@ -1,0 +1,166 @@
+"""What a run was asked to do: options that every method shares, and their YAML. Torch-free."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from pushforward.errors import UserError, did_you_mean
+from pushforward.methods import METHODS, find_method, recipe_class
+
+
+@dataclass(kw_only=True)
+class TrainOptions:
+    """Options that every `train METHOD` shares."""
+
+    data: str = "mnist5k"
+    """Images to learn from: a folder, a zip, an .npz, a folder of IDX files, or a name of `data list`."""
+    test: str | None = None
+    """Held-out images, as for --data. Default: the official split, else 10 % by content."""
+    run: str | None = None
+    """Run folder to create. Default: runs/METHOD-DATA, with a number if that is taken."""
+    steps: int | None = None
+    """Training steps. Default: 5000, unless --minutes is given."""
+    minutes: float | None = None
+    """Train for about so long: turned into a number of steps once 30 of them have been timed."""
+    batch_size: int = 100
+    """Images a step, over all processes together."""
+    seed: int = 0
+    """Seed of every random choice."""
+    image_size: int | None = None
+    """Resize and crop to a square of this side, 8 to 256 pixels. Default: as they are, if all are alike."""
+    channels: int | None = None
+    """1 grey, 3 colour, 4 colour with alpha. Default: what the images have."""
+    limit: int | None = None
+    """Learn from only so many of the training images."""
+    limit_seed: int = 0
+    """Which ones: seed of --limit."""
+    validation: float = 0.05
+    """Share of the training images kept aside to choose the best checkpoint; 0 for none."""
+    checkpoint_every: int = 1000
+    """Steps between checkpoints; 0 for only the first and the last."""
+    sample_every: int | None = None
+    """Steps between sample pictures. Default: an eighth of the run; 0 for none."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Arithmetic of the forward pass."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
+    lr_of: dict[str, float] = field(default_factory=dict)
+    """Learning rate of one player each, set by --lr.PLAYER."""
+
+    def check(self) -> None:
+        """Raise UserError at the first value that cannot be."""
+        at_least = {
+            "steps": (self.steps, 1),
+            "batch_size": (self.batch_size, 1),
+            "checkpoint_every": (self.checkpoint_every, 0),
+            "sample_every": (self.sample_every, 0),
+        }
+        for name, (value, least) in at_least.items():
+            if value is not None and value < least:
+                raise UserError(f"--{name.replace('_', '-')}: {value}; expected at least {least}")
+        if self.minutes is not None and not self.minutes > 0:
+            raise UserError(f"--minutes: {self.minutes}; expected a positive number")
+        if not 0 <= self.validation <= 0.5:
+            raise UserError(f"--validation: {self.validation}; expected a share from 0 to 0.5")
+        for player, rate in self.lr_of.items():
+            if not rate > 0:
+                raise UserError(f"--lr.{player}: {rate}; expected a positive number")
+
+
+@dataclass(kw_only=True)
+class RunConfig:
+    """A method, the shared options, the method's own (a recipe), and where they came from."""
+
+    method: str
+    train: TrainOptions
+    options: Any
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def to_yaml(self) -> str:
+        """The content of `config.yaml`."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        content = {
+            "method": self.method,
+            "train": dataclasses.asdict(self.train),
+            "options": dataclasses.asdict(self.options),
+        }
+        if self.provenance:
+            content["provenance"] = self.provenance
+        return _plain(content)
+
+
+def read_config(path: Path) -> RunConfig:
+    """Read a YAML file as `train --print-config` prints it. Raises UserError naming the field at fault."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise UserError(f"--config: cannot read {path} ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"--config: {path} is not YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(content, Mapping):
+        raise UserError(f"--config: {path} holds no mapping; expected method, train and options")
+    return config_from(content, where=str(path))
+
+
+def config_from(content: Mapping[str, Any], *, where: str) -> RunConfig:
+    """Validate a plain mapping into a RunConfig."""
+    _no_strangers(content, ("method", "train", "options", "provenance"), f"{where}: ")
+    method = content.get("method")
+    if not isinstance(method, str):
+        raise UserError(f"{where}: method: {method!r}; expected one of {', '.join(METHODS)}")
+    find_method(method)
+    return RunConfig(
+        method=method,
+        train=_validated(TrainOptions, content.get("train") or {}, f"{where}: train."),
+        options=_validated(recipe_class(method), content.get("options") or {}, f"{where}: options."),
+        provenance=dict(content.get("provenance") or {}),
+    )
+
+
+def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Field by field, where two nested mappings differ: "train.seed: 1 here, 0 there"."""
+    lines = []
+    for key in dict.fromkeys([*ours, *theirs]):
+        a, b = ours.get(key, "(absent)"), theirs.get(key, "(absent)")
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            lines += differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            lines.append(f"{prefix}{key}: {a} asked, {b} in the run")
+    return lines
+
+
+def _validated(kind: type[Any], content: Mapping[str, Any], prefix: str) -> Any:
+    import pydantic
+
+    if not isinstance(content, Mapping):
+        raise UserError(f"{prefix.rstrip('.')}: {content!r}; expected a mapping of options")
+    _no_strangers(content, [f.name for f in dataclasses.fields(kind)], prefix)
+    try:
+        return pydantic.TypeAdapter(kind).validate_python(dict(content))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        field_name = ".".join(str(p) for p in first["loc"][:1])
+        raise UserError(f"{prefix}{field_name}: {first['input']!r}; {first['msg']}") from None
+
+
+def _no_strangers(content: Mapping[str, Any], known: Any, prefix: str) -> None:
+    for key in content:
+        if key not in known:
+            raise UserError(f"{prefix}{key}: there is no such option{did_you_mean(str(key), known)}")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value

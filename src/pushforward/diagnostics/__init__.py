@@ -1,0 +1,1 @@
+"""Pure functions that name a disease, how sure they are, and the cure."""

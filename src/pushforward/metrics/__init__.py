@@ -1,0 +1,1 @@
+"""Pure functions from samples, features or log-likelihoods to numbers."""

@@ -1,0 +1,199 @@
+"""A trained model: publish it to a folder, load it, and use it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from pushforward import __version__
+from pushforward.config import RunConfig
+from pushforward.core import Algorithm, to_float
+from pushforward.errors import UserError
+from pushforward.methods import recipe_class
+from pushforward.training.checkpoint import split_state, write_durably
+from pushforward.training.folder import read_metrics
+from pushforward.training.randomness import aside
+
+FORMAT = 1
+Which = Literal["last", "best"]
+
+
+def publish(folder: Path, algorithm: Algorithm, description: dict[str, Any]) -> None:
+    """Write `model.safetensors` and `model.json`: the weights as they are now, and what `load` needs.
+
+    description: method, options, shape, step, and for the best checkpoint the metric and its value.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors, extra = split_state(algorithm.state_dict())
+    plain = {k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
+    write_durably(folder / "model.safetensors", save(plain))
+    about = {"format": FORMAT, **description, "extra": extra}
+    write_durably(folder / "model.json", (json.dumps(about, indent=1) + "\n").encode())
+
+
+def load(run: str | Path, *, which: Which = "last", device: str | torch.device = "cpu") -> Model:
+    """Load the model of a run folder.
+
+    which: "last" for the final weights (averaged ones where the method has them), "best" for those with
+    the best validation metric. Raises UserError when the folder holds no such model.
+    """
+    folder = Path(run)
+    if which == "best":
+        folder = folder / "best"
+    about = _about(folder, run)
+    kind = recipe_class(about["method"])
+    algorithm: Algorithm = kind(**_tuples(kind, about["options"])).build(tuple(about["shape"]))
+    try:
+        tensors = load_file(folder / "model.safetensors")
+        algorithm.load_state_dict({**tensors, **about["extra"]})
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"RUN: the weights in {folder} do not fit its model.json ({reason})") from error
+    except Exception as error:  # safetensors' own error type is not public
+        raise UserError(f"RUN: {folder / 'model.safetensors'} is damaged ({error})") from error
+    return Model(algorithm.to(device).eval(), about)
+
+
+def best_value(folder: Path) -> float:
+    """The validation metric of the best model so far; minus infinity where there is none."""
+    path = folder / "best" / "model.json"
+    return json.loads(path.read_text())["value"] if path.is_file() else -float("inf")
+
+
+def model_card(folder: Path, config: RunConfig) -> str:
+    """`README.md` of a run folder: what the model is, what it learned from, and how to use it."""
+    rows = read_metrics(folder / "metrics.jsonl")
+    last = {k: v for row in rows for k, v in row.items() if isinstance(v, float) and "/" in k}
+    data = config.provenance["data"]
+    figures = "\n".join(f"| `{k}` | {v:.4g} |" for k, v in last.items())
+    return f"""# {folder.name}
+
+A `{config.method}` trained with pushforward {__version__} on
+`{config.train.data}`: {data["train_images"]:,} images of shape {data["shape"]} (split: {data["split"]}),
+{config.train.steps:,} steps of {config.train.batch_size} images, seed {config.train.seed}.
+
+```python
+import pushforward
+
+model = pushforward.load("{folder}")
+images = model.sample(16, seed=0)  # float, (16, c, h, w), in [-1, 1]
+```
+
+| last logged | value |
+|---|---|
+{figures}
+
+Everything that was asked is in `config.yaml`; data fingerprint {data["train_fingerprint"][:16]}.
+"""
+
+
+def _about(folder: Path, run: str | Path) -> dict[str, Any]:
+    path = folder / "model.json"
+    if not folder.is_dir():
+        hint = " (no validation images were kept aside?)" if folder.name == "best" else ""
+        raise UserError(f"RUN: there is no folder {folder}{hint}; expected one that `pushforward train` made")
+    if not path.is_file():
+        raise UserError(f"RUN: {run} is no run folder: it has no model.json; expected one that `train` made")
+    try:
+        about: dict[str, Any] = json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(f"RUN: {path} is damaged ({error})") from error
+    if about.get("format") != FORMAT:
+        raise UserError(f"RUN: {path} has format {about.get('format')}; this version reads {FORMAT}")
+    return about
+
+
+def _tuples(kind: type[Any], options: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no tuples: give back to each field what its default is."""
+    defaults = {f.name: f.default for f in dataclasses.fields(kind)}
+    return {k: tuple(v) if isinstance(defaults.get(k), tuple) else v for k, v in options.items()}
+
+
+class Model:
+    """A trained model. Images are float32 in [-1, 1], (n, c, h, w); uint8 images are accepted too.
+
+    Every call draws from its own `seed`, works in batches, and leaves the global random state alone. What
+    a method cannot do raises UserError.
+    """
+
+    def __init__(self, algorithm: Algorithm, about: dict[str, Any], *, batch_size: int = 256) -> None:
+        self.algorithm = algorithm
+        self.about = about
+        self.batch_size = batch_size
+
+    def __repr__(self) -> str:
+        c, h, w = self.shape
+        return f"Model({self.about['method']}, {c}x{h}x{w}, step {self.about['step']})"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+        c, h, w = self.about["shape"]
+        return c, h, w
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.algorithm.parameters()).device
+
+    def can(self, ability: str) -> bool:
+        """Whether the method offers "sample", "encode", "decode", "reconstruct" or "log_prob"."""
+        return callable(getattr(self.algorithm, ability, None))
+
+    def sample(self, n: int, *, seed: int = 0) -> Float[Tensor, "n c h w"]:
+        """n new images. The same seed gives the same images."""
+        if n < 1:
+            raise UserError(f"n: {n}; expected at least 1 image")
+        draw = self._ability("sample")
+        with aside(seed), torch.no_grad():
+            sizes = [min(self.batch_size, n - i) for i in range(0, n, self.batch_size)]
+            return torch.cat([draw(size).cpu() for size in sizes])
+
+    def encode(self, x: Tensor, *, seed: int = 0) -> Float[Tensor, "n d"]:
+        """The latent code of each image."""
+        return self._map("encode", self._images(x), seed)
+
+    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
+        """The image of each latent code."""
+        return self._map("decode", z, 0)
+
+    def reconstruct(self, x: Tensor, *, seed: int = 0) -> Float[Tensor, "n c h w"]:
+        """Encode and decode."""
+        return self._map("reconstruct", self._images(x), seed)
+
+    def log_prob(self, x: Tensor, *, k: int = 100, seed: int = 0) -> Float[Tensor, " n"]:
+        """A lower bound on ln p(x) in nats an image, from k importance samples (Burda et al. 2016)."""
+        if k < 1:
+            raise UserError(f"k: {k}; expected at least 1 sample")
+        bound = self._ability("log_prob")
+        return self._apply(lambda chunk: bound(chunk, k=k), self._images(x), seed, max(1, 2000 // k))
+
+    def _map(self, ability: str, x: Tensor, seed: int) -> Tensor:
+        return self._apply(self._ability(ability), x, seed, self.batch_size)
+
+    def _apply(self, f: Callable[[Tensor], Tensor], x: Tensor, seed: int, batch_size: int) -> Tensor:
+        with aside(seed), torch.no_grad():
+            return torch.cat([f(chunk.to(self.device)).cpu() for chunk in x.split(batch_size)])
+
+    def _ability(self, name: str) -> Callable[..., Tensor]:
+        if not self.can(name):
+            can = [a for a in ("sample", "encode", "decode", "reconstruct", "log_prob") if self.can(a)]
+            raise UserError(f"{name}: the method '{self.about['method']}' cannot; it can {', '.join(can)}")
+        ability: Callable[..., Tensor] = getattr(self.algorithm, name)
+        return ability
+
+    def _images(self, x: Tensor) -> Tensor:
+        if x.ndim != 4 or tuple(x.shape[1:]) != self.shape:
+            c, h, w = self.shape
+            raise UserError(f"x: shape {tuple(x.shape)}; expected (n, {c}, {h}, {w})")
+        if len(x) == 0:
+            raise UserError("x: no images; expected at least one")
+        return to_float(x) if x.dtype == torch.uint8 else x.float()

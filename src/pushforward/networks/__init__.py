@@ -1,0 +1,1 @@
+"""Plain modules, one family of architectures a file."""

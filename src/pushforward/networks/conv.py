@@ -1,0 +1,53 @@
+"""Convolutional encoders and decoders for any size from 8 to 256, square or not.
+
+Sizes are halved until the longer side is at most 7. A decoder walks the encoder's sizes backwards, and
+the kernel's parity makes each step exact: 4 doubles n, 3 goes from n to 2n - 1.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+Size = tuple[int, int]
+
+
+def pyramid(height: int, width: int, *, base: int = 7) -> list[Size]:
+    """Sizes from the image down, each side halved (rounding up) until the longer one is at most `base`."""
+    sizes = [(height, width)]
+    while max(sizes[-1]) > base:
+        h, w = sizes[-1]
+        sizes.append(((h + 1) // 2, (w + 1) // 2))
+    return sizes
+
+
+def _kernel(fine: Size) -> Size:
+    return (4 if fine[0] % 2 == 0 else 3, 4 if fine[1] % 2 == 0 else 3)
+
+
+def _channels(width: int, depth: int, widest: int = 256) -> list[int]:
+    return [min(widest, width * 2**i) for i in range(depth)]
+
+
+def conv_encoder(shape: tuple[int, int, int], width: int, outputs: int) -> nn.Sequential:
+    """(b, c, h, w) -> (b, outputs). width: channels after the first stride."""
+    channels, *size = shape
+    sizes = pyramid(*size)
+    widths = _channels(width, len(sizes) - 1)
+    layers: list[nn.Module] = []
+    for fine, inputs, out in zip(sizes, [channels, *widths], widths, strict=False):
+        layers += [nn.Conv2d(inputs, out, _kernel(fine), stride=2, padding=1), nn.ReLU()]
+    h, w = sizes[-1]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * h * w, outputs))
+
+
+def conv_decoder(inputs: int, width: int, shape: tuple[int, int, int]) -> nn.Sequential:
+    """(b, inputs) -> (b, c, h, w). The mirror image of `conv_encoder`."""
+    channels, *size = shape
+    sizes = pyramid(*size)
+    widths = _channels(width, len(sizes) - 1)
+    h, w = sizes[-1]
+    layers: list[nn.Module] = [nn.Linear(inputs, widths[-1] * h * w), nn.Unflatten(1, (widths[-1], h, w))]
+    outs = [*reversed(widths[:-1]), channels]
+    for fine, n_in, n_out in zip(reversed(sizes[:-1]), reversed(widths), outs, strict=True):
+        layers += [nn.ReLU(), nn.ConvTranspose2d(n_in, n_out, _kernel(fine), stride=2, padding=1)]
+    return nn.Sequential(*layers)

@@ -1,0 +1,1 @@
+"""When to run which metric, diagnosis or picture."""

@@ -1,0 +1,46 @@
+"""What the diagnoses of a run said last, in `findings.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pushforward.core import Finding
+from pushforward.training.checkpoint import write_durably
+
+
+class FindingsFile:
+    """Keeps what each observer found when it last looked: a disease that went away is not kept.
+
+    tell: called when a finding of that name appears for the first time in this process.
+    """
+
+    def __init__(self, path: Path, *, tell: Callable[[Finding], None] = lambda finding: None) -> None:
+        self.path = path
+        self.tell = tell
+        self._told: set[str] = set()
+
+    def update(self, observer: str, findings: Sequence[Finding]) -> None:
+        """Replace what this observer had found."""
+        known = _read(self.path)
+        if not findings and not known.get(observer):
+            return
+        known[observer] = [asdict(f) for f in findings]
+        write_durably(self.path, json.dumps(known, indent=1).encode())
+        for finding in findings:
+            if finding.name not in self._told:
+                self._told.add(finding.name)
+                self.tell(finding)
+
+
+def read_findings(path: Path) -> list[Finding]:
+    """The findings of a run; none where there is no file."""
+    return [Finding(**f) for findings in _read(path).values() for f in findings]
+
+
+def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
+    content: dict[str, list[dict[str, Any]]] = json.loads(path.read_text()) if path.is_file() else {}
+    return content

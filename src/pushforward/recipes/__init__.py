@@ -1,0 +1,1 @@
+"""From a data shape and options to an algorithm with its networks."""

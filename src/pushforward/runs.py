@@ -1,0 +1,364 @@
+"""From a config to a finished run folder: data, recipe, observers and loop put together."""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pushforward import __version__
+from pushforward.config import RunConfig, TrainOptions, config_from, differences, read_config
+from pushforward.core import Algorithm, Clock, Finding, Observer, Snapshot
+from pushforward.data import Dataset, Splits, Stream, load_splits
+from pushforward.errors import UserError, did_you_mean
+from pushforward.models import best_value, model_card, publish
+from pushforward.observers.findings import FindingsFile
+from pushforward.observers.pictures import SamplePictures
+from pushforward.observers.validation import Validation
+from pushforward.training.checkpoint import newest_checkpoint, write_durably
+from pushforward.training.distributed import World, join
+from pushforward.training.folder import locked
+from pushforward.training.loop import Hooks, LoopSettings, Trainer
+from pushforward.training.randomness import seed_everything
+
+DEFAULT_STEPS = 5000
+# What `train --resume` may change: how long and where, never what.
+RESUMABLE = ("steps", "checkpoint_every", "sample_every", "device")
+
+
+@dataclass
+class Progress:
+    """What a caller may show: called with the clock after each step, with each row, finding and line."""
+
+    step: Callable[[Clock], None] = lambda clock: None
+    row: Callable[[Mapping[str, Any]], None] = lambda row: None
+    found: Callable[[Finding], None] = lambda finding: None
+    say: Callable[[str], None] = lambda line: None
+
+
+def train(
+    method: str,
+    *,
+    options: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    **shared: Any,
+) -> Path:
+    """Train a method from Python: `train("vae", data="photos", steps=2000, options={"latent_dim": 32})`.
+
+    shared: fields of `TrainOptions`. options: fields of the method's recipe. Returns the run folder.
+    """
+    content = {"method": method, "train": shared, "options": dict(options or {})}
+    return start(config_from(content, where="train"), progress or Progress())
+
+
+def start(config: RunConfig, progress: Progress) -> Path:
+    """Create the run folder and train. Raises UserError before anything is written if the config is off."""
+    config.train.check()
+    world, device = join(config.train.device)
+    try:
+        if config.train.steps is None and config.train.minutes is None:
+            config.train.steps = DEFAULT_STEPS
+        folder = _choose_folder(config, world)
+        run = _Run(config, folder, world, device, progress)
+        with _claimed(folder, world):
+            run.begin()
+            return run.finish()
+    finally:
+        world.close()
+
+
+def resume(folder: Path, changes: Mapping[str, Any], progress: Progress) -> Path:
+    """Continue a run from its newest whole checkpoint. changes: fields of RESUMABLE to set anew.
+
+    A run that was killed before its first checkpoint begins again. Raises UserError when the config or
+    the data are no longer those of the checkpoint.
+    """
+    config = read_run(folder)
+    if (folder / "DONE").exists() and changes.get("steps", 0) <= (config.train.steps or 0):
+        progress.say(f"{folder} is finished ({config.train.steps} steps); nothing to do")
+        return folder
+    for name, value in changes.items():
+        setattr(config.train, name, value)
+    config.train.check()
+    world, device = join(config.train.device)
+    try:
+        with _claimed(folder, world):
+            begun = any((folder / "checkpoints").glob("step-*"))
+            if begun:
+                _refuse_other_config(config, folder)
+            run = _Run(config, folder, world, device, progress)
+            if begun:
+                run.take_up()
+            else:
+                run.begin()
+            return run.finish()
+    finally:
+        world.close()
+
+
+def read_run(folder: Path) -> RunConfig:
+    """The config of a run folder. Raises UserError if it is none, or if it was edited since."""
+    path = folder / "config.yaml"
+    if not folder.is_dir():
+        raise UserError(f"RUN: there is no folder {folder}; expected one that `pushforward train` made")
+    if not path.is_file():
+        raise UserError(
+            f"RUN: {folder} is no run folder: it has no config.yaml; expected one that `train` made"
+        )
+    return read_config(path)
+
+
+def load_data(options: TrainOptions) -> Splits:
+    """The training and held-out images that the options name."""
+    return load_splits(
+        options.data,
+        test=options.test,
+        image_size=options.image_size,
+        channels=options.channels,
+        limit=options.limit,
+        limit_seed=options.limit_seed,
+    )
+
+
+def split_validation(images: Dataset, share: float) -> tuple[Dataset, Dataset | None]:
+    """Keep a share of the training images aside, the same ones each time; none if fewer than 20 would train."""
+    n = round(len(images) * share)
+    if n < 1 or len(images) - n < 20:
+        return images, None
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    return images.subset(order[n:].sort().values), images.subset(order[:n].sort().values)
+
+
+def provenance(splits: Splits, train_set: Dataset) -> dict[str, Any]:
+    """Versions, commit and data: what another machine needs to rerun this."""
+    return {
+        "pushforward": __version__,
+        "torch": str(torch.__version__),
+        "python": platform.python_version(),
+        "commit": git_commit(),
+        "data": {
+            "train_fingerprint": splits.train.fingerprint,
+            "test_fingerprint": splits.test.fingerprint,
+            "train_images": len(train_set),
+            "test_images": len(splits.test),
+            "split": splits.how,
+            "shape": list(train_set.shape),
+        },
+    }
+
+
+def git_commit() -> str | None:
+    """The commit of the source tree that runs, with "+" if it was changed; None outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        run = [
+            subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True, timeout=5)
+            for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no", "."))
+        ]
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return run[0].stdout.strip() + ("+" if run[1].stdout.strip() else "")
+
+
+class _Run:
+    """One run being put together: data, algorithm and trainer; then begun or taken up, then finished."""
+
+    def __init__(
+        self, config: RunConfig, folder: Path, world: World, device: torch.device, progress: Progress
+    ) -> None:
+        self.config, self.folder, self.world, self.progress = config, folder, world, progress
+        splits = load_data(config.train)
+        self.train_set, self.validation = split_validation(splits.train, config.train.validation)
+        self.provenance = provenance(splits, self.train_set)
+        if hasattr(config.options, "prepare_data"):
+            self.train_set = config.options.prepare_data(self.train_set)
+            self.validation = self.validation and config.options.prepare_data(self.validation)
+        self.about = {
+            "method": config.method,
+            "options": config.to_dict()["options"],
+            "shape": list(self.train_set.shape),
+        }
+        self.trainer = self._trainer(device)
+
+    def _trainer(self, device: torch.device) -> Trainer:
+        options = self.config.train
+        seed_everything(options.seed)
+        algorithm: Algorithm = self.config.options.build(self.train_set.shape).to(device)
+        _check_rates(algorithm, options.lr_of)
+        stream = Stream(
+            {"data": self.train_set},
+            batch_size=options.batch_size,
+            seed=options.seed,
+            rank=self.world.rank,
+            world=self.world.size,
+            device=device,
+        )
+        findings = FindingsFile(self.folder / "findings.json", tell=self.progress.found)
+        hooks = Hooks(
+            progress=self.progress.step,
+            logged=self.progress.row,
+            found=findings.update,
+            publish=lambda a, clock: publish(self.folder, a, {**self.about, "step": clock.step}),
+            describe_batch=lambda position: _describe_batch(
+                self.train_set, stream.rows_of("data", position["data"], options.batch_size)
+            ),
+        )
+        return Trainer(
+            algorithm,
+            stream,
+            self.folder,
+            steps=options.steps or 1,
+            settings=LoopSettings(
+                checkpoint_every=options.checkpoint_every,
+                precision=options.precision,
+                seed=options.seed,
+                rates=options.lr_of,
+                identity=_identity(self.config),
+            ),
+            hooks=hooks,
+            world=self.world,
+            device=device,
+        )
+
+    def begin(self) -> None:
+        """Write the config and the checkpoint of step 0."""
+        self.config.provenance = self.provenance
+        self._write_config()
+        self.trainer.start()
+
+    def take_up(self) -> None:
+        """Go on from the newest whole checkpoint, if the data are still the same."""
+        was = self.config.provenance.get("data", {})
+        changed = differences(self.provenance["data"], was, "data.")
+        if changed:
+            raise UserError(
+                f"--resume: the data of {self.folder} changed since: {'; '.join(changed)}; put the old data "
+                "back or start a new run"
+            )
+        self.trainer.resume()
+        (self.folder / "DONE").unlink(missing_ok=True)
+        self._write_config()
+        self.progress.say(f"resumed {self.folder} at step {self.trainer.clock.step}")
+
+    def finish(self) -> Path:
+        """Train to the end and mark the run as done."""
+        options = self.config.train
+        if options.steps is None:
+            assert options.minutes is not None
+            options.steps = self.trainer.steps_in(options.minutes)
+            self.progress.say(f"{options.minutes:g} minutes are {options.steps} steps here")
+            self._write_config()
+        self.trainer.clock.steps = options.steps
+        self.trainer.observers = self._observers(options.steps)
+        self.trainer.run()
+        if self.world.main:
+            write_durably(self.folder / "README.md", model_card(self.folder, self.config).encode())
+            write_durably(self.folder / "DONE", b"")
+        return self.folder
+
+    def _observers(self, steps: int) -> list[Observer]:
+        every = self.config.train.sample_every
+        observers: list[Observer] = [SamplePictures(every=max(1, steps // 8) if every is None else every)]
+        if self.validation is not None:
+            observers.append(
+                Validation(
+                    self.validation.images,
+                    every=max(1, steps // 20),
+                    best=best_value(self.folder),
+                    on_best=self._keep_best,
+                )
+            )
+        return observers
+
+    def _keep_best(self, snapshot: Snapshot, value: float) -> None:
+        best = {"metric": "validation_elbo", "value": value, "step": snapshot.clock.step}
+        publish(self.folder / "best", snapshot.algorithm, {**self.about, **best})
+
+    def _write_config(self) -> None:
+        if self.world.main:
+            write_durably(self.folder / "config.yaml", self.config.to_yaml().encode())
+
+
+def _identity(config: RunConfig) -> dict[str, Any]:
+    """What may not change between a checkpoint and its resume."""
+    content = config.to_dict()
+    train_options = {k: v for k, v in content["train"].items() if k not in (*RESUMABLE, "minutes", "run")}
+    return {"method": config.method, "train": train_options, "options": content["options"]}
+
+
+def _refuse_other_config(config: RunConfig, folder: Path) -> None:
+    _, checkpoint = newest_checkpoint(folder / "checkpoints")
+    changed = differences(_identity(config), checkpoint.values["identity"])
+    if changed:
+        raise UserError(
+            f"--resume: the config does not fit the checkpoint of {folder}: {'; '.join(changed)}; "
+            "put it back or start a new run"
+        )
+
+
+def _check_rates(algorithm: Algorithm, lr_of: Mapping[str, float]) -> None:
+    players = list(algorithm.players())
+    for name in lr_of:
+        if name not in players:
+            raise UserError(
+                f"--lr.{name}: there is no player '{name}'{did_you_mean(name, players)}; "
+                f"this method has {', '.join(players)}"
+            )
+
+
+def _describe_batch(images: Dataset, rows: Tensor) -> str:
+    names = [images.names[i] for i in rows[:3].tolist()]
+    more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+    return f", on the batch of {', '.join(names)}{more}"
+
+
+def _choose_folder(config: RunConfig, world: World) -> Path:
+    """The folder asked for, or the first free runs/METHOD-DATA; the same one in every process."""
+    if config.train.run is not None:
+        folder = Path(config.train.run)
+        if folder.exists():
+            _refuse_occupied(folder)
+        return folder
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{config.method}-{Path(config.train.data).stem}")
+    folders = (Path("runs") / (stem if i == 1 else f"{stem}-{i}") for i in count(1))
+    return Path(world.same(str(next(f for f in folders if not f.exists()))))
+
+
+def _refuse_occupied(folder: Path) -> None:
+    if not folder.is_dir():
+        raise UserError(f"--run: {folder} is a file; name a folder that does not exist yet")
+    if any((folder / "checkpoints").glob("step-*")):
+        raise UserError(
+            f"--run: {folder} already holds a run; continue it with `pushforward train --resume {folder}` "
+            "or name another folder"
+        )
+    strangers = [p.name for p in folder.iterdir() if p.name not in ("config.yaml", "LOCK", "checkpoints")]
+    if strangers:
+        raise UserError(
+            f"--run: {folder} is not empty ({strangers[0]}); name a folder that does not exist yet"
+        )
+
+
+@contextmanager
+def _claimed(folder: Path, world: World) -> Iterator[None]:
+    """Make the folder and hold its lock, in the main process; the others wait until it is theirs."""
+    with ExitStack() as stack:
+        if world.main:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(locked(folder))
+            except OSError as error:
+                raise UserError(
+                    f"--run: cannot write to {folder} ({error.strerror}); choose another folder"
+                ) from error
+        world.barrier()
+        yield

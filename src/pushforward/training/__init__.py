@@ -1,0 +1,1 @@
+"""The loop: steps, precision, processes, checkpoints. It knows only the core."""

@@ -1,0 +1,151 @@
+"""Checkpoints that survive a kill at any moment.
+
+A checkpoint is a folder of safetensors and JSON with a manifest of checksums. It is written under a
+temporary name, flushed to the disk and renamed; then the pointer moves; only then do older ones go. No
+pickle is written or read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from pushforward.errors import UserError
+
+KEEP = 2
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a resume needs: groups of tensors by name, and JSON-able values."""
+
+    tensors: Mapping[str, Mapping[str, Tensor]]
+    values: Mapping[str, Any]
+
+
+def save_checkpoint(root: Path, step: int, checkpoint: Checkpoint) -> Path:
+    """Write root/step-NNNNNNN durably, point to it, and drop all but step 0 and the newest two."""
+    root.mkdir(parents=True, exist_ok=True)
+    final = root / f"step-{step:07d}"
+    partial = root / f".partial-{final.name}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        for group, tensors in checkpoint.tensors.items():
+            save_file(_plain(tensors), partial / f"{group}.safetensors")
+        (partial / "values.json").write_text(json.dumps(checkpoint.values))
+        manifest = {p.name: _sha256(p) for p in sorted(partial.iterdir())}
+        (partial / _MANIFEST).write_text(json.dumps(manifest, indent=1))
+        for p in partial.iterdir():
+            fsync(p)
+        fsync(partial)
+    except OSError:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    if final.exists():  # taken back to this step by a resume: the content is the same
+        shutil.rmtree(final)
+    partial.rename(final)
+    fsync(root)
+    write_durably(root / "latest", final.name.encode())
+    _prune(root, keep=final)
+    return final
+
+
+def newest_checkpoint(root: Path) -> tuple[Path, Checkpoint]:
+    """The newest checkpoint whose checksums hold. Raises UserError when there is none."""
+    faults = []
+    for folder in sorted(_folders(root), reverse=True):
+        try:
+            return folder, read_checkpoint(folder)
+        except (OSError, ValueError) as error:
+            faults.append(f"{folder.name}: {error}")
+    detail = "; ".join(faults) or "the folder holds none"
+    raise UserError(
+        f"--resume: no whole checkpoint in {root} ({detail}); start a new run with `pushforward train`"
+    )
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read and verify one checkpoint. Raises ValueError for content that does not match its manifest."""
+    manifest: dict[str, str] = json.loads((folder / _MANIFEST).read_text())
+    for name, expected in manifest.items():
+        if _sha256(folder / name) != expected:
+            raise ValueError(f"{name} does not match its checksum")
+    tensors = {p.stem: load_file(p) for p in folder.glob("*.safetensors") if p.name in manifest}
+    return Checkpoint(tensors, json.loads((folder / "values.json").read_text()))
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Replace a file in one step: after a crash it is the old one or the new one, never a part."""
+    partial = path.with_name(f".partial-{path.name}")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    fsync(path.parent)
+
+
+def fsync(path: Path) -> None:
+    """Flush a file's or a folder's content to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def split_state(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """A state_dict's tensors, and its JSON-able rest (`get_extra_state`)."""
+    tensors = {k: v for k, v in state.items() if isinstance(v, Tensor)}
+    return tensors, {k: v for k, v in state.items() if not isinstance(v, Tensor)}
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Moments and step counts as flat {parameter index/key: tensor}. Rates are no state: the clock sets them."""
+    state = optimizer.state_dict()["state"]
+    return {f"{i}/{k}": torch.as_tensor(v) for i, entries in state.items() for k, v in entries.items()}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, flat: Mapping[str, Tensor]) -> None:
+    """The inverse of `optimizer_state`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in flat.items():
+        index, _, name = key.partition("/")
+        state.setdefault(int(index), {})[name] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    # safetensors wants contiguous tensors that share no memory; tied weights do.
+    return {k: t.detach().cpu().clone(memory_format=torch.contiguous_format) for k, t in tensors.items()}
+
+
+def _folders(root: Path) -> list[Path]:
+    return [p for p in root.glob("step-*") if p.is_dir()] if root.is_dir() else []
+
+
+def _prune(root: Path, *, keep: Path) -> None:
+    older = sorted(p for p in _folders(root) if p not in (keep, root / "step-0000000"))
+    for folder in older[: len(older) - (KEEP - 1)] if KEEP > 1 else older:
+        shutil.rmtree(folder)
+    for leftover in root.glob(".partial-*"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

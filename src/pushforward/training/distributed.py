@@ -1,0 +1,208 @@
+"""Several processes that together take the steps of one.
+
+Every process holds the same weights and the same random state. The data stream hands each its slice of
+the global batch; noise is drawn for the global batch and sliced (`GlobalNoise`); gradients and reported
+values are averaged. So for losses that are means over samples, n processes with 1/n of the batch each
+equal one process, to float tolerance.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from pushforward.errors import PeerLost, UserError
+
+
+@dataclass(frozen=True)
+class World:
+    """This process's place among the processes of a run."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def main(self) -> bool:
+        """Whether this process writes the run folder."""
+        return self.rank == 0
+
+    def mean_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+        """Average gradients over processes, in one message a dtype."""
+        if self.size == 1:
+            return
+        by_dtype: dict[torch.dtype, list[Tensor]] = {}
+        for p in parameters:
+            if p.grad is not None:
+                by_dtype.setdefault(p.grad.dtype, []).append(p.grad)
+        for grads in by_dtype.values():
+            flat = torch._utils._flatten_dense_tensors(grads)
+            self.mean_(flat)
+            for grad, mean in zip(grads, torch._utils._unflatten_dense_tensors(flat, grads), strict=True):
+                grad.copy_(mean)
+
+    def mean_info(self, info: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Detached scalars, averaged over processes, without a synchronisation of the host."""
+        detached = {k: v.detach() for k, v in info.items()}
+        if self.size == 1 or not detached:
+            return detached
+        flat = torch.stack([v.float() for v in detached.values()])
+        self.mean_(flat)
+        return dict(zip(detached, flat, strict=True))
+
+    def mean_(self, tensor: Tensor) -> None:
+        """In-place mean over processes. Raises PeerLost if one has died."""
+        _guarded(lambda: dist.all_reduce(tensor))
+        tensor /= self.size
+
+    def any(self, flag: bool, device: torch.device) -> bool:
+        """Whether the flag is up anywhere (a collective call and a synchronisation)."""
+        if self.size == 1:
+            return flag
+        tensor = torch.tensor(float(flag), device=device)
+        self.mean_(tensor)
+        return bool(tensor > 0)
+
+    def barrier(self) -> None:
+        """Wait for the others."""
+        if self.size > 1:
+            _guarded(dist.barrier)
+
+    def same(self, text: str) -> str:
+        """The main process's text, in every process."""
+        if self.size == 1:
+            return text
+        box = [text]
+        _guarded(lambda: dist.broadcast_object_list(box))
+        return box[0]
+
+    def close(self) -> None:
+        """Leave the process group."""
+        if self.size > 1 and dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def _guarded(call: Callable[[], Any]) -> None:
+    try:
+        call()
+    except RuntimeError as error:  # gloo and NCCL report a dead peer as plain runtime errors
+        raise PeerLost(
+            f"another process of this run is gone, so this one stops (rank {os.environ.get('RANK', '0')}): "
+            "look for the first error above; start again with the same command and --resume RUN, "
+            "or let `torchrun --max-restarts N` do it"
+        ) from error
+
+
+def join(device: str) -> tuple[World, torch.device]:
+    """Join the processes that torchrun started, if it did, and choose this one's device.
+
+    device: "auto", "cpu", "cuda", "cuda:1", "mps". Raises UserError for a device that is not there.
+    """
+    from accelerate import PartialState
+
+    on_cpu = device == "cpu" or (device == "auto" and not _accelerator_available())
+    if device not in ("auto", "cpu"):
+        _check_device(device)
+    state = PartialState(cpu=on_cpu)
+    world = World(rank=state.process_index, size=state.num_processes)
+    if on_cpu:
+        return world, torch.device("cpu")
+    if device == "auto" or world.size > 1:
+        return world, state.device
+    return world, torch.device(device)
+
+
+def _accelerator_available() -> bool:
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"--device: '{device}' cannot be used here ({reason}); try --device cpu") from error
+
+
+_FACTORIES = {torch.randn, torch.rand}
+_LIKE = {torch.randn_like, torch.rand_like}
+_OF_TENSORS = {torch.bernoulli, torch.normal, torch.multinomial, torch.poisson}
+_IN_PLACE = {
+    Tensor.normal_,
+    Tensor.uniform_,
+    Tensor.exponential_,
+    Tensor.log_normal_,
+    Tensor.cauchy_,
+    Tensor.geometric_,
+}
+_UNSUPPORTED = {
+    torch.randint,
+    torch.randint_like,
+    Tensor.bernoulli_,
+    Tensor.random_,
+    torch._standard_gamma,
+    torch._sample_dirichlet,
+    torch.nn.functional.dropout,
+}
+
+
+class GlobalNoise(TorchFunctionMode):
+    """Draws random tensors for the global batch and keeps this process's rows.
+
+    The first dimension of what is drawn counts as the batch; a scalar is shared by all processes. With
+    tensors of parameters (`torch.bernoulli(p)`) the parameters are gathered first, so the draw is the one
+    that a single process makes. Random functions that cannot be treated so raise UserError.
+    """
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in _FACTORIES:
+            return self._factory(func, args, kwargs)
+        if func in _LIKE:
+            wide = self._widen(args[0])
+            return self._own(func(wide, *args[1:], **kwargs))
+        if func in _OF_TENSORS:
+            gathered = [self._gather(a) if isinstance(a, Tensor) else a for a in args]
+            return self._own(func(*gathered, **kwargs))
+        if func in _IN_PLACE and args[0].ndim:
+            wide = self._widen(args[0])
+            return args[0].copy_(self._own(func(wide, *args[1:], **kwargs)))
+        if func in _UNSUPPORTED:
+            raise UserError(
+                f"{func.__name__} cannot be drawn by several processes as by one; run one process"
+            )
+        return func(*args, **kwargs)
+
+    def _factory(self, func: Callable[..., Tensor], args: Sequence[Any], kwargs: Any) -> Tensor:
+        size = kwargs.pop("size", None)
+        if size is None:
+            size = args[0] if len(args) == 1 and not isinstance(args[0], int) else args
+        if len(size) == 0:
+            return func(size, **kwargs)
+        return self._own(func((size[0] * self.world.size, *size[1:]), **kwargs))
+
+    def _widen(self, t: Tensor) -> Tensor:
+        return t if t.ndim == 0 else t.new_empty((len(t) * self.world.size, *t.shape[1:]))
+
+    def _own(self, t: Tensor) -> Tensor:
+        return t if t.ndim == 0 else t.chunk(self.world.size)[self.world.rank]
+
+    def _gather(self, t: Tensor) -> Tensor:
+        if t.ndim == 0:
+            return t
+        wide = self._widen(t)
+        own = t.detach().contiguous()
+        _guarded(lambda: dist.all_gather_into_tensor(wide, own))
+        return wide

@@ -1,0 +1,111 @@
+"""The files of a run folder that the loop itself keeps: its lock, its metrics, its signals."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pushforward.errors import UserError
+from pushforward.training.checkpoint import write_durably
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's LOCK. It goes with the process, however that dies. Raises UserError if it is held."""
+    path = folder / "LOCK"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise UserError(
+                f"--run: {folder} is in use by {holder}; wait for it, stop it, or choose another folder"
+            ) from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {os.uname().nodename}")
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
+            path.unlink(missing_ok=True)
+
+
+class MetricsLog:
+    """`metrics.jsonl`: one row a logged step, appended and flushed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def cut_back(self, step: int) -> None:
+        """Drop rows after `step`, and a last row that a kill left unfinished."""
+        if not self.path.exists():
+            return
+        kept = [json.dumps(row) + "\n" for row in read_metrics(self.path) if row["step"] <= step]
+        write_durably(self.path, "".join(kept).encode())
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Add a row."""
+        with self.path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The whole rows of a metrics file; an unfinished last one is left out."""
+    rows = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+def require_space(folder: Path, needed: int) -> None:
+    """Raise UserError unless `needed` bytes are free on the folder's file system."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(
+            f"--run: {folder} has {free / 1e6:,.0f} MB free and this run needs about {needed / 1e6:,.0f} MB; "
+            "make room or choose another folder"
+        )
+
+
+def disk_is_full(error: OSError) -> bool:
+    """Whether an error means that no more can be written."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+class StopSignals:
+    """Turns SIGTERM and Ctrl-C into a wish that the loop grants at the next step boundary.
+
+    A second Ctrl-C interrupts at once.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> StopSignals:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._previous[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.received is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.received = number

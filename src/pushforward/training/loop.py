@@ -1,0 +1,312 @@
+"""The training loop: step, log, observe, save, and continue after anything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from statistics import median
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from pushforward.core import Algorithm, Clock, Draw, Finding, Observer, Snapshot
+from pushforward.errors import Diverged, RunFailed, Stopped
+from pushforward.training.checkpoint import (
+    Checkpoint,
+    newest_checkpoint,
+    optimizer_state,
+    restore_optimizer,
+    save_checkpoint,
+    split_state,
+)
+from pushforward.training.distributed import World
+from pushforward.training.folder import MetricsLog, StopSignals, disk_is_full, require_space
+from pushforward.training.guard import History, NonFinite, check_finite
+from pushforward.training.optim import Averages, build_optimizers, set_rates
+from pushforward.training.precision import Precision, forward_context
+from pushforward.training.randomness import aside, random_state, restore_random_state
+from pushforward.training.steps import Stepper
+
+TIMED_STEPS = 30
+
+
+class Source(Draw, Protocol):
+    """A data stream that knows its place."""
+
+    @property
+    def images(self) -> int:
+        """Images drawn so far, over all processes."""
+        ...
+
+    def state(self) -> dict[str, int]:
+        """Position of each named stream."""
+
+    def restore(self, state: Mapping[str, int]) -> None:
+        """Go back to a position."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopSettings:
+    """How to run, as opposed to what. Periods are in steps; 0 means never.
+
+    rates: learning rates of single players, instead of their own. identity: JSON-able, kept in each
+    checkpoint, for the caller to compare when resuming.
+    """
+
+    checkpoint_every: int = 1000
+    log_every: int = 50
+    precision: Precision = "fp32"
+    seed: int = 0
+    rates: Mapping[str, float] = field(default_factory=dict)
+    identity: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the loop tells its caller: progress after a step, a logged row, what an observer
+    found (nothing, too), publishing, naming a batch."""
+
+    progress: Callable[[Clock], None] = lambda clock: None
+    logged: Callable[[Mapping[str, Any]], None] = lambda row: None
+    found: Callable[[str, Sequence[Finding]], None] = lambda observer, findings: None
+    publish: Callable[[Algorithm, Clock], None] = lambda algorithm, clock: None
+    describe_batch: Callable[[Mapping[str, int]], str] = lambda position: ""
+
+
+class Trainer:
+    """One run of one algorithm in one folder. See `run`, `resume` and `steps_in`."""
+
+    def __init__(
+        self,
+        algorithm: Algorithm,
+        draw: Source,
+        folder: Path,
+        *,
+        steps: int,
+        settings: LoopSettings,
+        observers: Sequence[Observer] = (),
+        hooks: Hooks | None = None,
+        world: World | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        self.algorithm, self.draw, self.folder, self.settings = algorithm, draw, folder, settings
+        self.observers, self.hooks = observers, hooks or Hooks()
+        self.world, self.device = world or World(), device or torch.device("cpu")
+        self.clock = algorithm.clock = Clock(steps=steps)
+        self.players = {
+            name: replace(player, lr=settings.rates.get(name, player.lr))
+            for name, player in algorithm.players().items()
+        }
+        self.optimizers = build_optimizers(self.players)
+        self.averages = Averages(self.players)
+        forward = forward_context(settings.precision, self.device, self.world)
+        self.stepper = Stepper(algorithm, self.players, self.optimizers, world=self.world, forward=forward)
+        self.history = History()
+        self.log = MetricsLog(folder / "metrics.jsonl")
+        self.seconds = 0.0
+        self._since = time.monotonic()
+
+    # -- the run ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Check the disk and write the checkpoint of step 0."""
+        if self.world.main:
+            size = sum(t.nbytes for group in self._tensors().values() for t in group.values())
+            # Step 0, the two kept, the one being written, the published weights and the best ones.
+            require_space(self.folder, 6 * size + 20_000_000)
+        self.save()
+
+    def run(self) -> None:
+        """Train up to `clock.steps`.
+
+        Raises Stopped after a signal, Diverged at a NaN or infinity, RunFailed on a full disk.
+        """
+        self._since = time.monotonic()
+        self.algorithm.train()
+        try:
+            with StopSignals() as signals:
+                if self.clock.step == 0:
+                    self._observe()
+                while self.clock.step < self.clock.steps:
+                    self._one_step()
+                    self._boundary(signals)
+        except OSError as error:
+            if disk_is_full(error):
+                raise RunFailed(
+                    f"the disk of {self.folder} is full; the last checkpoint is whole: make room and "
+                    f"continue with `pushforward train --resume {self.folder}`"
+                ) from error
+            raise
+
+    def _one_step(self) -> None:
+        position = self.draw.state()
+        set_rates(self.optimizers, self.players, self.clock)
+        values = self.stepper(self.draw)
+        self.averages.update()
+        self.clock.step += 1
+        self.clock.images = self.draw.images
+        self.history.add(self.clock.step, values, position)
+        self.hooks.progress(self.clock)
+
+    def _boundary(self, signals: StopSignals) -> None:
+        step, settings = self.clock.step, self.settings
+        last = step == self.clock.steps
+        log = last or step % settings.log_every == 0
+        # Several processes agree on a signal only when logging: asking costs a message.
+        stop = (
+            self.world.any(signals.received is not None, self.device)
+            if (log or self.world.size == 1)
+            else False
+        )
+        every = settings.checkpoint_every
+        save = last or stop or (every > 0 and step % every == 0)
+        if log or save:
+            self.flush()
+        self._observe()
+        if save:
+            self.save()
+        if stop and not last:
+            raise Stopped(
+                signals.received or 15,
+                f"stopped and saved at step {step} of {self.clock.steps}; continue with "
+                f"`pushforward train --resume {self.folder}`",
+            )
+
+    def flush(self) -> None:
+        """Log the mean of what was reported since the last log. Raises Diverged at a NaN or infinity."""
+        if not len(self.history):
+            return
+        try:
+            means = self.history.means()
+        except NonFinite as bad:
+            batch = self.hooks.describe_batch(bad.position)
+            raise Diverged(f"{bad}{batch}; {self._cure()}") from None
+        self._write_row(means)
+
+    def _cure(self) -> str:
+        return (
+            "nothing of it was saved. Try a lower --lr, --precision fp32, or look at the batch; "
+            f"the last good checkpoint is in {self.folder / 'checkpoints'}"
+        )
+
+    def _write_row(self, values: Mapping[str, float]) -> None:
+        row = {
+            "step": self.clock.step,
+            **values,
+            "seconds": round(self._elapsed(), 3),
+            "images": self.clock.images,
+        }
+        if self.world.main:
+            self.log.append(row)
+            self.hooks.logged(row)
+
+    def _elapsed(self) -> float:
+        now = time.monotonic()
+        self.seconds, self._since = self.seconds + now - self._since, now
+        return self.seconds
+
+    # -- observers -------------------------------------------------------------------------------
+
+    def _observe(self) -> None:
+        due = [o for o in self.observers if self.world.main and o.due(self.clock)]
+        if not due:
+            return
+        with self._published(), aside(self.settings.seed + self.clock.step):
+            snapshot = Snapshot(self.algorithm, self.clock, self.folder, self.device)
+            seen = [o.observe(snapshot) for o in due]
+        metrics = {f"metric/{k}": v for o in seen for k, v in o.metrics.items()}
+        if metrics:
+            self._write_row(metrics)
+        for observer, observation in zip(due, seen, strict=True):
+            self.hooks.found(type(observer).__name__, tuple(observation.findings))
+
+    @contextmanager
+    def _published(self) -> Iterator[None]:
+        """The model as it would be published: averaged weights, eval mode."""
+        modes = {m: m.training for m in self.algorithm.modules()}
+        with ExitStack() as stack:
+            stack.enter_context(self.averages.published())
+            self.algorithm.eval()
+            try:
+                yield
+            finally:
+                for module, mode in modes.items():
+                    module.training = mode
+
+    # -- saving ----------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write a checkpoint and publish the model. Only at a step boundary; never with a NaN in it."""
+        try:
+            check_finite(self.algorithm, self.clock.step)
+        except Diverged as bad:
+            raise Diverged(f"{bad}; {self._cure()}") from None
+        if self.world.main:
+            values = {
+                "clock": asdict(self.clock),
+                "stream": self.draw.state(),
+                "seconds": self._elapsed(),
+                "random": random_state()[1],
+                "identity": dict(self.settings.identity),
+                "extra": split_state(self.algorithm.state_dict())[1],
+            }
+            root = self.folder / "checkpoints"
+            save_checkpoint(root, self.clock.step, Checkpoint(self._tensors(), values))
+            with self._published():
+                self.hooks.publish(self.algorithm, self.clock)
+        self.world.barrier()
+
+    def _tensors(self) -> dict[str, dict[str, Tensor]]:
+        return {
+            "algorithm": split_state(self.algorithm.state_dict())[0],
+            "averages": self.averages.state(),
+            "random": random_state()[0],
+            **{f"optimizer-{n}": optimizer_state(o) for n, o in self.optimizers.items()},
+        }
+
+    def resume(self) -> None:
+        """Take up the newest whole checkpoint: everything but the number of steps, which is the caller's."""
+        _, checkpoint = newest_checkpoint(self.folder / "checkpoints")
+        self.restore(checkpoint)
+        if self.world.main:
+            self.log.cut_back(self.clock.step)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Put back weights, moments, averages, clock, data position and random streams."""
+        tensors, values = checkpoint.tensors, checkpoint.values
+        self.algorithm.load_state_dict({**tensors["algorithm"], **values["extra"]})
+        for name, optimizer in self.optimizers.items():
+            restore_optimizer(optimizer, tensors.get(f"optimizer-{name}", {}))
+        self.averages.restore(tensors.get("averages", {}))
+        self.clock.step, self.clock.images = values["clock"]["step"], values["clock"]["images"]
+        self.draw.restore(values["stream"])
+        self.seconds, self._since = values["seconds"], time.monotonic()
+        restore_random_state(tensors["random"], values["random"])
+
+    # -- minutes ---------------------------------------------------------------------------------
+
+    def steps_in(self, minutes: float) -> int:
+        """How many steps fit, from 30 timed ones that are then undone.
+
+        They are undone so that a run of so many minutes equals the run of the step count it was given.
+        """
+        _, start = newest_checkpoint(self.folder / "checkpoints")
+        self.algorithm.train()
+        seconds = []
+        for _ in range(TIMED_STEPS):
+            before = time.perf_counter()
+            self._one_step()
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+            seconds.append(time.perf_counter() - before)
+        self.history = History()
+        self.optimizers = self.stepper.optimizers = build_optimizers(self.players)
+        self.restore(start)
+        steps = torch.tensor(max(1.0, minutes * 60 / median(seconds)), device=self.device)
+        if self.world.size > 1:
+            self.world.mean_(steps)
+        return int(steps)

@@ -1,0 +1,58 @@
+"""Random streams of every kind: seed, save, restore, and keep aside while an observer looks."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and torch on every device."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - libraries still read the global state
+    torch.manual_seed(seed)
+
+
+def random_state() -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The state of every stream, as tensors and JSON-able values."""
+    state: Any = np.random.get_state()  # noqa: NPY002
+    kind, keys, position, has_gauss, gauss = state
+    tensors = {"torch": torch.get_rng_state(), "numpy": torch.from_numpy(keys.astype(np.int64))}
+    if torch.cuda.is_available():
+        tensors |= {f"cuda{i}": s for i, s in enumerate(torch.cuda.get_rng_state_all())}
+    version, internal, gauss_next = random.getstate()
+    values = {
+        "numpy": [kind, int(position), int(has_gauss), float(gauss)],
+        "python": [version, list(internal), gauss_next],
+    }
+    return tensors, values
+
+
+def restore_random_state(tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
+    """The inverse of `random_state`. Streams of devices that are not here are left out."""
+    torch.set_rng_state(tensors["torch"])
+    kind, position, has_gauss, gauss = values["numpy"]
+    keys = tensors["numpy"].numpy().astype(np.uint32)
+    np.random.set_state((kind, keys, position, has_gauss, gauss))  # noqa: NPY002
+    version, internal, gauss_next = values["python"]
+    random.setstate((version, tuple(internal), gauss_next))
+    devices = [k for k in tensors if k.startswith("cuda")]
+    if torch.cuda.is_available() and len(devices) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all([tensors[k] for k in devices])
+
+
+@contextmanager
+def aside(seed: int) -> Iterator[None]:
+    """Run a block on freshly seeded streams and put the old ones back."""
+    saved = random_state()
+    seed_everything(seed)
+    try:
+        yield
+    finally:
+        restore_random_state(*saved)
