@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 
 import torch
@@ -15,9 +14,13 @@ class History:
     """Reported values since the last log, still on the device; read, and judged, when logging or saving."""
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
         self._steps: list[int] = []
         self._values: dict[str, list[Tensor]] = {}
-        self._positions: deque[Mapping[str, int]] = deque()
+        self._positions: list[Mapping[str, int]] = []
 
     def add(self, step: int, values: Mapping[str, Tensor], position: Mapping[str, int]) -> None:
         """Note one step's values, and where the data stream stood before it."""
@@ -32,8 +35,8 @@ class History:
     def means(self) -> dict[str, float]:
         """Mean of each value over the noted steps; forgets them. Raises NonFinite at the first bad one."""
         rows = {k: torch.stack([v.float() for v in vs]).cpu() for k, vs in self._values.items()}
-        steps, positions = self._steps, list(self._positions)
-        self.__init__()  # type: ignore[misc]
+        steps, positions = self._steps, self._positions
+        self.clear()
         losses = {k: v for k, v in rows.items() if k.startswith("loss/") and len(v) == len(steps)}
         for i, step in enumerate(steps):
             for key, values in losses.items():

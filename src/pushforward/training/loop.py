@@ -303,7 +303,7 @@ class Trainer:
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
             seconds.append(time.perf_counter() - before)
-        self.history = History()
+        self.history.clear()
         self.optimizers = self.stepper.optimizers = build_optimizers(self.players)
         self.restore(start)
         steps = torch.tensor(max(1.0, minutes * 60 / median(seconds)), device=self.device)

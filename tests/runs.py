@@ -1,0 +1,76 @@
+"""Small data sets and trainers, for tests of the loop and of every algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pushforward.core import Algorithm
+from pushforward.data import Dataset, Scan, Stream
+from pushforward.methods import METHODS, recipe_class
+from pushforward.training.loop import LoopSettings, Trainer
+from pushforward.training.randomness import seed_everything
+
+# What makes a method small enough for a test. A new method without an entry is tested at its defaults.
+SMALL: dict[str, dict[str, Any]] = {"vae": {"latent_dim": 3, "hidden": (16,)}}
+METHOD_NAMES = list(METHODS)
+SHAPE = (1, 8, 8)
+
+
+def small_images(n: int = 37, shape: tuple[int, int, int] = SHAPE) -> Dataset:
+    """Blurred blobs, labelled by which half they are in."""
+    generator = torch.Generator().manual_seed(7)
+    images = torch.randint(0, 256, (n, *shape), generator=generator, dtype=torch.uint8)
+    return Dataset(
+        images=images,
+        labels=torch.arange(n) % 2,
+        names=tuple(f"image {i}" for i in range(n)),
+        classes=("even", "odd"),
+        scan=Scan(source="test", found=n, skipped=(), converted={}, duplicates=0),
+        fingerprint="test",
+    )
+
+
+def build(method: str, shape: tuple[int, int, int] = SHAPE, **options: Any) -> Algorithm:
+    """A freshly initialised small algorithm, from seed 0."""
+    seed_everything(0)
+    return recipe_class(method)(**{**SMALL.get(method, {}), **options}).build(shape)
+
+
+def trainer(
+    folder: Path,
+    method: str | Callable[[], Algorithm] = "vae",
+    *,
+    steps: int = 12,
+    batch_size: int = 5,
+    images: Dataset | None = None,
+    **kwargs: Any,
+) -> Trainer:
+    """A trainer of a small algorithm on small data, whole and seeded; `begin` it or `resume` it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {"checkpoint_every": 4, "log_every": 3, **kwargs.pop("settings", {})}
+    seed_everything(0)
+    algorithm = build(method) if isinstance(method, str) else method()
+    return Trainer(
+        algorithm,
+        Stream({"data": images or small_images()}, batch_size=batch_size, seed=0),
+        folder,
+        steps=steps,
+        settings=LoopSettings(**settings),
+        **kwargs,
+    )
+
+
+def weights(algorithm: Algorithm) -> dict[str, torch.Tensor]:
+    """A copy of the whole state."""
+    return {k: v.clone() for k, v in algorithm.state_dict().items() if isinstance(v, torch.Tensor)}
+
+
+def assert_same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
+    """Bit for bit."""
+    assert a.keys() == b.keys()
+    for key in a:
+        assert torch.equal(a[key], b[key]), key
