@@ -1,105 +1,131 @@
-"""Sources that hold arrays of pixels rather than image files: `.npz` and IDX. Torch-free."""
+"""Rows from arrays of pixels, whatever type they have and file they come from. Torch-free."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from pushforward.data.decode import MODES, fit
-from pushforward.data.files import size_problem
 from pushforward.data.memory import require_memory
-from pushforward.data.rows import MIN_SIDE, Pixels, Rows, Scan, digests
-from pushforward.errors import UserError
+from pushforward.data.rows import (
+    MIN_SIDE,
+    BadSource,
+    Pixels,
+    Rows,
+    Scan,
+    class_order,
+    digests,
+    size_problem,
+)
 
 
 @dataclass(frozen=True)
 class Arrays:
     """What a source of arrays holds.
 
-    images: uint8, N H W or N H W C. labels: N, of any type, or None. test: bool, N, where the source
-    brings its own split. classes: names of integer labels. names: one a row. converted: as in `Scan`.
+    images: uint8, N H W or N H W C. labels: a class name a row, or None. classes: their order. test:
+    bool a row where the source brings its own split. names: one a row. converted: as in `Scan`.
     """
 
     images: Pixels
-    labels: NDArray[np.generic] | None = None
+    labels: Sequence[str] | None = None
+    classes: Sequence[str] | None = None
     test: NDArray[np.bool_] | None = None
-    classes: tuple[str, ...] | None = None
-    names: tuple[str, ...] | None = None
+    names: Sequence[str] | None = None
     converted: dict[str, int] = field(default_factory=dict)
 
 
 def to_rows(source: str, arrays: Arrays, *, image_size: int | None, channels: int | None) -> Rows:
-    """Bring arrays to the asked size and channels."""
-    n, height, width = arrays.images.shape[:3]
-    native = 1 if arrays.images.ndim == 3 else arrays.images.shape[3]
+    """Bring arrays to the asked size and channels. Raises BadSource for shapes that are no images."""
+    images = arrays.images[..., None] if arrays.images.ndim == 3 else arrays.images
+    n, height, width, native = images.shape
+    if not n:
+        raise BadSource("it holds no images; expected at least 2")
     if native not in MODES:
-        raise UserError(f"--data {source}: images of {native} channels, expected 1 (grey) to 4 (RGBA)")
+        raise BadSource(f"images of {native} channels, expected 1 (grey) to 4 (RGBA)")
     if min(height, width) < MIN_SIDE:
-        raise UserError(f"--data {source}: images of {width} × {height}, expected at least {MIN_SIDE} a side")
+        raise BadSource(f"images of {width} × {height}, expected at least {MIN_SIDE} a side")
     wanted = channels or (1 if native <= 2 else 3)
-    require_memory(source, n, image_size or height, image_size or width, wanted)
+    size = (image_size, image_size) if image_size else (height, width)
+    require_memory(n, size[0], size[1], wanted)
     converted = Counter(arrays.converted)
-    images = arrays.images.reshape(n, height, width, native)
-    if wanted != native or (image_size or height, image_size or width) != (height, width):
-        images = _convert(images, wanted, image_size, converted)
-    scan = Scan(source, n, converted=dict(sorted(converted.items())))
+    if wanted != native or size != (height, width):
+        images = _convert(images, wanted, size, converted)
     stacked = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-    sizes = Counter({(width, height): n})
-    labels = None
-    if arrays.labels is not None:
-        names = [str(word) for word in arrays.classes or ()]
-        labels = tuple(names[int(v)] if names else str(v) for v in arrays.labels.tolist())
     return Rows(
         stacked,
         digests(stacked),
-        arrays.names or tuple(f"row {i}" for i in range(n)),
-        labels,
-        scan,
+        tuple(arrays.names or (f"row {i}" for i in range(n))),
+        None if arrays.labels is None else tuple(arrays.labels),
+        tuple(arrays.classes or class_order(arrays.labels or ())) or None,
+        Scan(source, n, converted=dict(sorted(converted.items()))),
         arrays.test,
-        sizes,
-        "" if image_size else size_problem(sizes),
+        "" if image_size else size_problem(Counter({(width, height): n})),
     )
 
 
-def _convert(images: Pixels, channels: int, image_size: int | None, converted: Counter[str]) -> Pixels:
+def _convert(images: Pixels, channels: int, size: tuple[int, int], converted: Counter[str]) -> Pixels:
     n, height, width, native = images.shape
-    if native != channels:
-        converted[f"{MODES[native]} to {MODES[channels]}"] += n
-    size = (image_size, image_size) if image_size else (height, width)
+    white = Image.new("RGBA", (width, height), "white")
+    composite = native in (2, 4) and channels in (1, 3)
+    if composite:
+        converted["alpha composited on white"] += n
+    if native <= 2 < channels:
+        converted["grey to RGB"] += n
+    if native > 2 >= channels:
+        converted["colour to grey"] += n
     if size != (height, width):
         converted["resized"] += n
     result = np.empty((n, *size, channels), np.uint8)
     for i, pixels in enumerate(images):
-        image = Image.fromarray(pixels[..., 0] if native == 1 else pixels, MODES[native])
-        if native in (2, 4) and channels in (1, 3):
-            white = Image.new("RGBA", image.size, "white")
-            image = Image.alpha_composite(white, image.convert("RGBA"))
-        if native != channels:
-            image = image.convert(MODES[channels])
-        if image_size:
-            image = fit(image, image_size)
+        image = Image.fromarray(pixels[..., 0] if native == 1 else pixels)
+        if composite:
+            image = Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+        image = image.convert(MODES[channels])
+        if size != (height, width):
+            image = fit(image, size[0])
         result[i] = np.asarray(image).reshape(*size, channels)
     return result
 
 
-def is_idx_folder(folder: Path) -> bool:
-    """Whether a folder holds IDX files under MNIST's names."""
-    return False
+def to_bytes(values: NDArray[np.generic]) -> tuple[Pixels, str]:
+    """(uint8, what was done) from pixels of any number type; the range decides what they mean.
+
+    Floats in [0, 1], in [-1, 1] or in [0, 255]; integers in [0, 255], and uint16 that goes beyond it
+    as 16-bit. Raises ValueError for anything else.
+    """
+    if values.dtype == np.uint8:
+        return values.view(np.uint8), ""
+    if values.dtype == np.bool_:
+        return values.astype(np.uint8) * np.uint8(255), "bool as black and white"
+    if values.dtype.kind not in "iuf":
+        raise ValueError(f"pixels of type {values.dtype}, expected numbers")
+    numbers: NDArray[np.floating] = values.astype(np.float64 if values.dtype == np.float64 else np.float32)
+    low, high = float(numbers.min()), float(numbers.max())
+    meaning = _meaning(values.dtype, low, high)
+    if meaning is None:
+        raise ValueError(
+            f"{values.dtype} pixels from {low:g} to {high:g}, expected uint8, uint16, or floats in "
+            "[0, 1] or [-1, 1]"
+        )
+    what, scale, shift = meaning
+    return np.rint(numbers * scale + shift).astype(np.uint8), what
 
 
-def is_npz(source: str) -> bool:
-    """Whether the source is a numpy archive."""
-    return False
-
-
-def read_npz(source: str, *, image_size: int | None, channels: int | None) -> Rows:
-    """A numpy archive."""
-    raise UserError("not yet")
-
-
-read_idx_folder = read_npz
+def _meaning(dtype: np.dtype[np.generic], low: float, high: float) -> tuple[str, float, float] | None:
+    """(words, scale, shift) that bring pixels to 0..255; None where the range makes no sense, or for NaN."""
+    if dtype.kind == "f":
+        if 0 <= low <= high <= 1:
+            return f"{dtype} in [0, 1]", 255.0, 0.0
+        if -1 <= low <= high <= 1:
+            return f"{dtype} in [-1, 1]", 127.5, 127.5
+    if 0 <= low <= high <= 255:
+        return f"{dtype} in [0, 255]", 1.0, 0.0
+    if dtype == np.uint16:
+        return "16-bit scaled", 1 / 257, 0.0
+    return None

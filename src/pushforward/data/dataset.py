@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from pushforward.data import rows as _rows
-from pushforward.data.rows import Rows, Scan
-from pushforward.data.sources import read_source
-from pushforward.data.splits import drop_duplicates, split, subset, without
-from pushforward.errors import UserError
+from pushforward.data.rows import Rows, Scan, digests, fingerprint
+from pushforward.data.splits import divide, read_unique, require_usable
 
 
 @dataclass(frozen=True)
@@ -55,14 +51,14 @@ class Dataset:
         if labels is not None and classes is None:
             classes = [str(i) for i in range(int(labels.max()) + 1)]
         words = None if labels is None or classes is None else [classes[i] for i in labels.tolist()]
-        digests = _rows.digests(images.cpu().numpy())
+        marks = digests(images.cpu().numpy())
         return cls(
             images,
             labels,
             tuple(names or (f"row {i}" for i in range(len(images)))),
             None if classes is None else tuple(classes),
             scan or Scan("memory", len(images)),
-            _rows.fingerprint(images.shape[1:], digests, words, classes),
+            fingerprint(images.shape[1:], marks, words, classes),
         )
 
     def subset(self, rows: Tensor | Sequence[int]) -> Dataset:
@@ -92,9 +88,10 @@ class Splits:
 
 
 def load_dataset(source: str, *, image_size: int | None = None, channels: int | None = None) -> Dataset:
-    """All of a source, exact duplicates dropped, without a split. Raises UserError as `load_splits`."""
-    rows = usable(drop_duplicates(read_source(source, image_size=image_size, channels=channels)))
-    return _dataset(rows, _classes(rows))
+    """All of a source, exact duplicates dropped, without a split. Arguments and errors: `load_splits`."""
+    rows = read_unique(source, image_size=image_size, channels=channels)
+    require_usable(rows)
+    return _dataset(rows, rows.classes)
 
 
 def load_splits(
@@ -113,60 +110,16 @@ def load_splits(
     4 RGBA; by default 1 where every image is grey, else 3. limit: keep so many training images, drawn
     by `limit_seed`. Raises UserError for what cannot be found, read or split.
     """
-    rows = usable(drop_duplicates(read_source(source, image_size=image_size, channels=channels)))
-    if test is None:
-        train, held_out, how = split(rows)
-    else:
-        train, held_out, how = _split_by_test(rows, test, image_size)
-    if limit is not None:
-        train = subset(train, limit, limit_seed)
-    classes = _classes(rows, held_out)  # of all rows, so that --limit does not renumber them
-    return Splits(_dataset(train, classes), _dataset(held_out, classes), how)
-
-
-def _split_by_test(rows: Rows, test: str, image_size: int | None) -> tuple[Rows, Rows, str]:
-    official = rows.official_test
-    train = rows if official is None or official.all() else rows.take(np.flatnonzero(~official))
-    read = read_source(test, image_size=image_size, channels=train.images.shape[1], option="--test")
-    held_out = usable(drop_duplicates(read), option="--test")
-    if held_out.official_test is not None and held_out.official_test.any():
-        held_out = held_out.take(np.flatnonzero(held_out.official_test))
-    if held_out.images.shape[1:] != train.images.shape[1:]:
-        ours, theirs = (" × ".join(map(str, r.images.shape[2:])) for r in (train, held_out))
-        raise UserError(
-            f"--test {test}: images of {theirs} pixels, but --data has {ours}; give --image-size for both"
-        )
-    train = without(train, held_out)
-    if not len(train):
-        raise UserError(f"--test {test}: it contains every image of --data; nothing is left to train on")
-    return train, held_out, f"--test {test}"
-
-
-def usable(rows: Rows, option: str = "--data") -> Rows:
-    """The rows, or the UserError that says why they cannot be used."""
-    if rows.problem:
-        raise UserError(f"{option} {rows.scan.source}: {rows.problem}")
-    return rows
-
-
-def _classes(*parts: Rows) -> tuple[str, ...] | None:
-    words = {word for part in parts for word in part.labels or ()}
-    if not words:
-        return None
-    return tuple(sorted(words, key=_natural))
-
-
-def _natural(word: str) -> tuple[int, int, str]:
-    """Numbers by value and before words, so that class 10 follows class 9."""
-    return (0, int(word), word) if word.isascii() and word.isdecimal() else (1, 0, word)
+    rows = read_unique(source, image_size=image_size, channels=channels)
+    parts = divide(rows, test=test, image_size=image_size, limit=limit, limit_seed=limit_seed)
+    return Splits(_dataset(parts.train, parts.classes), _dataset(parts.test, parts.classes), parts.how)
 
 
 def _dataset(rows: Rows, classes: tuple[str, ...] | None) -> Dataset:
-    labels = None
+    labels, kept = None, None
     if rows.labels is not None and classes is not None:
         place = {word: i for i, word in enumerate(classes)}
         labels = torch.tensor([place[word] for word in rows.labels], dtype=torch.int64)
-    names = tuple(rows.names)
-    mark = _rows.fingerprint(rows.images.shape[1:], rows.digests, rows.labels, classes)
-    kept = classes if labels is not None else None
-    return Dataset(torch.from_numpy(np.ascontiguousarray(rows.images)), labels, names, kept, rows.scan, mark)
+        kept = classes
+    mark = fingerprint(rows.shape, rows.digests, rows.labels, kept)
+    return Dataset(torch.from_numpy(rows.images), labels, rows.names, kept, rows.scan, mark)

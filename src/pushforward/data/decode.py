@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from pushforward.data.paths import printable
 from pushforward.data.rows import MIN_SIDE, Pixels, Skip
 
 MAX_MEGAPIXELS = 64
@@ -27,6 +30,14 @@ class Unused(Exception):
 
 
 @dataclass(frozen=True)
+class Item:
+    """A file that may be an image. name: its path in the source, with `/`. open: its path or content."""
+
+    name: str
+    open: Callable[[], bytes | Path]
+
+
+@dataclass(frozen=True)
 class Decoded:
     """pixels: uint8, H W (grey) or H W C. size: (width, height) before any resizing, upright."""
 
@@ -35,36 +46,38 @@ class Decoded:
     converted: tuple[str, ...]
 
 
-def image_extension(name: str) -> str | None:
-    """The format that a file's extension promises ("PNG"), or None."""
-    kind = _extensions().get(PurePosixPath(name).suffix.lower())
-    return _TWINS.get(kind, kind) if kind else None
-
-
-def _extensions() -> dict[str, str]:
-    return {ext: kind for ext, kind in Image.registered_extensions().items() if kind in FORMATS}
-
-
-def decode(
-    name: str, content: bytes | Path, *, image_size: int | None, channels: int | None
-) -> Decoded | Skip | None:
+def decode(item: Item, *, image_size: int | None, channels: int | None) -> Decoded | Skip | None:
     """Decode one file fully; None for a file that neither is nor claims to be an image.
 
     channels: None keeps grey images grey and makes all others RGB. To be called with
     `Image.DecompressionBombWarning` turned into an error.
     """
+    name = printable(item.name)
+    content: bytes | Path = b""
     try:
-        return _decode(name, content, image_size, channels)
+        content = item.open()
+        return _decode(item.name, content, image_size, channels)
     except Unused as unused:
         return Skip(name, unused.reason, unused.unreadable)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return Skip(name, f"more than {MAX_MEGAPIXELS} megapixels")
     except UnidentifiedImageError:
-        if image_extension(name) is None:
+        if promised_format(item.name) is None:
             return None
         return Skip(name, _why_unidentified(content), unreadable=True)
     except Exception as error:  # a decoder fed with hostile bytes may raise anything
         return Skip(name, _one_line(error), unreadable=True)
+
+
+def promised_format(name: str) -> str | None:
+    """The format that a file's extension promises ("PNG"), or None."""
+    kind = _extensions().get(PurePosixPath(name).suffix.lower())
+    return _TWINS.get(kind, kind) if kind else None
+
+
+@functools.cache
+def _extensions() -> dict[str, str]:
+    return {ext: kind for ext, kind in Image.registered_extensions().items() if kind in FORMATS}
 
 
 def _why_unidentified(content: bytes | Path) -> str:
@@ -84,7 +97,8 @@ def _head(path: Path) -> bytes:
 
 
 def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = getattr(error, "strerror", None) or str(error)  # strerror: without this machine's path
+    text = printable(" ".join(text.split())) or type(error).__name__
     if "truncated" in text.lower() or "broken data stream" in text:
         return f"truncated ({text})"
     return text if len(text) <= 120 else text[:117] + "..."
@@ -117,7 +131,7 @@ def _decode(name: str, content: bytes | Path, image_size: int | None, channels: 
 def _oddities(name: str, file: Image.Image) -> list[str]:
     found = []
     kind = _TWINS.get(file.format or "", file.format)
-    if PurePosixPath(name).suffix and image_extension(name) != kind:
+    if PurePosixPath(name).suffix and promised_format(name) != kind:
         found.append("wrong extension")
     if kind != "JPEG" and getattr(file, "is_animated", False):
         found.append("several pages: first page" if kind == "TIFF" else "animated: first frame")

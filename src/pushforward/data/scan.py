@@ -1,0 +1,122 @@
+"""Decode many image files in parallel, and account for every one of them. Torch-free."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image
+
+from pushforward.data.decode import Decoded, Item, decode
+from pushforward.data.memory import require_memory
+from pushforward.data.paths import labels_of, official_test, parts_of, printable
+from pushforward.data.rows import Pixels, Rows, Scan, Skip, class_order, digest, digests, size_problem
+
+MAX_UNREADABLE = 0.05  # share of the images found
+
+
+def scan(source: str, items: Sequence[Item], *, image_size: int | None, channels: int | None) -> Rows:
+    """Decode every item once; what cannot be used is listed, and what is wrong with all is `problem`."""
+    found = _Found(source, len(items), image_size, channels)
+    with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        warnings.simplefilter("ignore")  # what Pillow has to say of odd metadata
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        results = pool.map(lambda item: decode(item, image_size=image_size, channels=channels), items)
+        try:
+            for item, result in zip(items, results, strict=True):
+                found.add(item.name, result)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return found.rows()
+
+
+@dataclass
+class _Found:
+    """Collects decoded images; once their sizes differ, only their digests."""
+
+    source: str
+    candidates: int
+    image_size: int | None
+    channels: int | None
+    images: list[Pixels] = field(default_factory=list)
+    digests: list[bytes] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    skipped: list[Skip] = field(default_factory=list)
+    converted: Counter[str] = field(default_factory=Counter)
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    strangers: int = 0  # files that are no images and do not claim to be
+
+    def add(self, name: str, result: Decoded | Skip | None) -> None:
+        if result is None:
+            self.strangers += 1
+            self.skipped.append(Skip(printable(name), "not an image"))
+        elif isinstance(result, Skip):
+            self.skipped.append(result)
+        else:
+            self._add(name, result)
+
+    def _add(self, name: str, decoded: Decoded) -> None:
+        if not self.names:
+            height, width = decoded.pixels.shape[:2]
+            colours = self.channels or (1 if decoded.pixels.ndim == 2 else 3)
+            require_memory(self.candidates, height, width, colours)
+        self.names.append(name)
+        self.sizes[decoded.size] += 1
+        self.converted.update(decoded.converted)
+        if self.image_size is None and len(self.sizes) > 1:
+            self.images.clear()
+        else:
+            self.images.append(decoded.pixels)
+        self.digests.append(digest(decoded.pixels))
+
+    def rows(self) -> Rows:
+        images = self._stack()
+        test, paths = official_test(parts_of(self.names))
+        labels = labels_of(paths)
+        found = self.candidates - self.strangers
+        return Rows(
+            images,
+            digests(images) if len(images) else tuple(self.digests),
+            tuple(printable(name) for name in self.names),
+            labels,
+            class_order(labels) if labels else None,
+            Scan(self.source, found, tuple(self.skipped), dict(sorted(self.converted.items()))),
+            test,
+            self._problem(found),
+        )
+
+    def _stack(self) -> Pixels:
+        if not self.images:
+            return np.empty((0, self.channels or 1, 0, 0), np.uint8)
+        grey = sum(image.ndim == 2 for image in self.images)
+        count = self.channels or (1 if grey == len(self.images) else 3)
+        if self.channels is None and count == 3 and grey:
+            self.converted["grey to RGB"] += grey
+        stacked = np.empty((len(self.images), count, *self.images[0].shape[:2]), np.uint8)
+        for i, image in enumerate(self.images):
+            stacked[i] = image if image.ndim == 2 else image.transpose(2, 0, 1)
+        return stacked
+
+    def _problem(self, found: int) -> str:
+        if not found:
+            return "no image found in it or its sub-folders; expected PNG, JPEG, GIF, TIFF, WebP or the like"
+        bad = [skip for skip in self.skipped if skip.unreadable]
+        if len(bad) > MAX_UNREADABLE * found:
+            listed = ", ".join(f"{skip.path} ({skip.reason})" for skip in bad[:3])
+            more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+            return (
+                f"{len(bad)} of {found} images ({len(bad) / found:.0%}) cannot be read, more than "
+                f"{MAX_UNREADABLE:.0%}: {listed}{more}; repair or remove them"
+            )
+        if not self.names:
+            reasons = Counter(skip.reason for skip in self.skipped).most_common(1)[0][0]
+            return (
+                f"none of its {found} images can be used ({reasons}); give images of 8 pixels a side and more"
+            )
+        return size_problem(self.sizes) if self.image_size is None else ""
