@@ -100,11 +100,13 @@ class Gaussian(Likelihood):
     its mean squared error (Rybkin, Daniilidis & Levine 2021, eq. 6), and keeps a running average for
     evaluation. A batch's optimum is not additive over samples: several processes do not equal one.
     sigma_floor: smallest σ of the two that move, half a pixel level by default, so that a density on
-    eight-bit pixels cannot run to infinity.
+    eight-bit pixels cannot run to infinity. momentum: weight of a batch in the running average, which
+    starts as the plain average of the batches so far.
     """
 
     bin_width = LEVEL_WIDTH
     log_sigma: Tensor
+    batches: Tensor
 
     def __init__(
         self,
@@ -125,6 +127,8 @@ class Gaussian(Likelihood):
             self.log_sigma = nn.Parameter(start)
         else:
             self.register_buffer("log_sigma", start)
+        if sigma == "optimal":
+            self.register_buffer("batches", torch.zeros(()))
 
     def log_prob(self, decoded: Float[Tensor, "b c h w"], x: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
         """-‖x - f(z)‖²/(2σ²) - D ln σ - (D/2) ln 2π."""
@@ -135,12 +139,20 @@ class Gaussian(Likelihood):
 
     def _log_sigma(self, squared: Float[Tensor, "b d"]) -> Float[Tensor, ""]:
         if self.sigma == "learned":
-            return self.log_sigma.clamp(min=self.log_floor)
+            return self._floored()
         if self.sigma == "optimal" and self.training:
             # At the optimum the derivative by σ is zero, so the gradient need not pass through it.
             best = squared.detach().mean().log().mul(0.5).clamp(min=self.log_floor)
-            self.log_sigma.lerp_(best, self.momentum)
+            self.batches.add_(1)
+            self.log_sigma.lerp_(best, self.batches.reciprocal().clamp(min=self.momentum))
             return best
+        return self.log_sigma
+
+    def _floored(self) -> Float[Tensor, ""]:
+        if not self.training:
+            return self.log_sigma.clamp(min=self.log_floor)
+        # A clamp has no gradient below the floor: σ could never come back. Project the parameter instead.
+        self.log_sigma.data.clamp_(min=self.log_floor)
         return self.log_sigma
 
     def mean(self, decoded: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
@@ -150,4 +162,5 @@ class Gaussian(Likelihood):
     def sample(self, decoded: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """f(z) + σε, clamped to the valid range."""
         noise = torch.randn_like(decoded, dtype=torch.float32)
-        return (decoded.float() + self.log_sigma.exp() * noise).clamp(-1, 1)
+        log_sigma = self._floored() if self.sigma == "learned" else self.log_sigma
+        return (decoded.float() + log_sigma.exp() * noise).clamp(-1, 1)
