@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Shaped
@@ -62,10 +62,11 @@ DISCRETE = (Bernoulli, Categorical, OneHotCategorical)  # probs or logits, which
 
 
 class Estimate(NamedTuple):
-    """surrogate: scalar. jacobians: parameter name -> (n, *its shape), one row a draw, whose mean over n is
-    the surrogate's gradient through the draws; None unless asked for. What f takes from θ other than
-    through z is in the surrogate only.
-    """  # noqa: D205
+    """A scalar to differentiate, and its gradient draw by draw.
+
+    jacobians: parameter name -> (n, *its shape), whose mean over n is the surrogate's gradient through the
+    draws; None unless asked for. What f takes from θ other than through z is in the surrogate only.
+    """
 
     surrogate: Tensor
     jacobians: dict[str, Tensor] | None
@@ -99,7 +100,7 @@ def unwrap(dist: Distribution) -> tuple[Distribution, int]:
 def parameters_of(factors: Distribution) -> dict[str, Tensor]:
     """Name -> tensor of an unwrapped distribution's parameters; empty for a type that is not known."""
     if type(factors) in DISCRETE:
-        held = factors._categorical if isinstance(factors, OneHotCategorical) else factors
+        held: Any = factors._categorical if isinstance(factors, OneHotCategorical) else factors
         # Reading the other of the two caches it on the instance, so ask which one it was made with.
         name = "probs" if vars(held).get("probs") is held._param else "logits"
         return {name: held._param}
@@ -127,7 +128,8 @@ def lift(dist: Distribution, samples: Samples, *, jacobians: bool) -> Lifted:
         q = dist.expand(torch.Size((n, *dist.batch_shape)))
         return Lifted(q, unwrap(q)[0], {}, None, dist.batch_shape, n)
     parameters = {name: full_precision(p).expand(n, *p.shape) for name, p in held.items()}
-    lifted: Distribution = type(factors)(**parameters, validate_args=False)
+    family: Callable[..., Distribution] = type(factors)
+    lifted = family(**parameters, validate_args=False)
     dtype = next(iter(held.values())).dtype
     q = Independent(lifted, dims, validate_args=False) if dims else lifted
     return Lifted(q, lifted, parameters, dtype, dist.batch_shape, n)
@@ -135,7 +137,7 @@ def lift(dist: Distribution, samples: Samples, *, jacobians: bool) -> Lifted:
 
 def draw(q: Lifted, samples: Samples) -> Shaped[Tensor, "n *z"]:
     """The draws that were given, or n new ones; no gradient passes through them."""
-    return q.dist.sample() if isinstance(samples, int) else samples.detach()
+    return q.dist.sample() if isinstance(samples, int) else full_precision(samples.detach())
 
 
 def evaluate(f: Function, z: Shaped[Tensor, "m *z"], q: Lifted) -> Float[Tensor, "m *batch"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 from torch import Tensor
 from torch.distributions import (
@@ -15,12 +16,13 @@ from torch.distributions import (
     Pareto,
     Uniform,
 )
+from torch.distributions.constraints import Constraint
 
 from pushforward.errors import UserError, did_you_mean
 from pushforward.objectives.estimators.contract import Samples, unwrap
 
-MAX_EVALUATIONS = 128  # of f per draw, beyond the draw itself, that measure-valued gradients may cost
-MAX_CONFIGURATIONS = 2**16  # of one event, that exact enumeration may visit
+# Evaluations of f that one draw may cost beyond its own, and configurations that one event may have.
+SIZE_LIMITS = {"measure-valued": 128, "exact": 2**16}
 
 RELAXABLE = ("Bernoulli", "OneHotCategorical")
 FINITE = ("Bernoulli", "Categorical", "OneHotCategorical")
@@ -35,7 +37,7 @@ class Estimator:
     paper: its source. unbiased: for every f of the kind it takes. latents: kinds of distribution that it
     takes (see `latent_kind`). min_samples: fewest draws. evaluations: of f per draw, d being the event's
     coordinates and K its categories. differentiable: whether it needs ∂f/∂z. independent: whether a draw's
-    Jacobian does not depend on the other draws. given_samples: whether it takes draws as well as their number.
+    Jacobian does not depend on the other draws. given_samples: whether it takes draws, not only their number.
     """
 
     name: str
@@ -50,30 +52,25 @@ class Estimator:
 
     def supports(self, dist: Distribution) -> bool:
         """Whether the estimator takes this distribution."""
-        return self._objection(dist) is None
+        return latent_kind(dist) in self.latents and self._size(dist) <= SIZE_LIMITS.get(self.name, math.inf)
 
     def check(self, samples: Samples, dist: Distribution) -> None:
-        """Raise UserError if these samples or this distribution cannot be taken."""
-        objection = self._objection(dist)
-        if objection is not None:
-            raise UserError(f"dist: {objection}")
+        """Raise UserError if this distribution or these samples cannot be taken."""
+        if latent_kind(dist) not in self.latents:
+            raise UserError(
+                f"dist: given {_describe(dist)}, but {self.name} needs {_or(self.latents)}; "
+                + _advice(dist, self)
+            )
+        if not self.supports(dist):
+            raise UserError(
+                f"dist: given {_describe(dist)}, which costs {self.name} {self._size(dist):.4g} evaluations "
+                f"of f per draw, expected at most {SIZE_LIMITS[self.name]}; {_advice(dist, self)}"
+            )
         self._check_samples(samples, dist)
 
-    def _objection(self, dist: Distribution) -> str | None:
-        kind = latent_kind(dist)
-        if kind not in self.latents:
-            return f"given {_describe(dist)}, but {self.name} needs {_or(self.latents)}; {_advice(kind, self)}"
-        if self.name == "measure-valued" and (cost := measure_valued_evaluations(dist)) > MAX_EVALUATIONS:
-            return (
-                f"given {_describe(dist)}, for which measure-valued gradients cost {cost} evaluations of f "
-                f"per draw, expected at most {MAX_EVALUATIONS}; {_advice(kind, self)}"
-            )
-        if self.name == "exact" and (count := configurations(dist)) > MAX_CONFIGURATIONS:
-            return (
-                f"given {_describe(dist)} with {count:.3g} configurations, but exact enumerates at most "
-                f"{MAX_CONFIGURATIONS}; {_advice(kind, self)}"
-            )
-        return None
+    def _size(self, dist: Distribution) -> int:
+        sizes = {"measure-valued": measure_valued_evaluations, "exact": configurations}
+        return sizes[self.name](dist) if self.name in sizes else 1
 
     def _check_samples(self, samples: Samples, dist: Distribution) -> None:
         if isinstance(samples, Tensor):
@@ -96,7 +93,7 @@ class Estimator:
                 f"samples: given shape {tuple(samples.shape)}, expected (n, *batch, *event) = (n, "
                 f"{', '.join(map(str, shape))}); draw them with dist.sample((n,))"
             )
-        if not bool(dist.support.check(samples).all()):
+        if not bool(_support(dist).check(samples).all()):
             raise UserError(
                 f"samples: given values outside the support of {_describe(dist)}; draw them from it"
             )
@@ -115,7 +112,7 @@ def latent_kind(dist: Distribution) -> str:
             return kind.__name__
     if isinstance(factors, Uniform | Pareto):
         return "moving support"
-    return "reparameterizable" if factors.has_rsample and not factors.support.is_discrete else "other"
+    return "reparameterizable" if factors.has_rsample and not _support(factors).is_discrete else "other"
 
 
 def measure_valued_evaluations(dist: Distribution) -> int:
@@ -160,6 +157,10 @@ def check_temperature(temperature: float) -> None:
         )
 
 
+def _support(dist: Distribution) -> Constraint:
+    return cast(Constraint, dist.support)  # torch types it as optional, for families without parameters
+
+
 def _describe(dist: Distribution) -> str:
     factors, _ = unwrap(dist)
     return f"a {type(factors).__name__} with event shape {tuple(dist.event_shape)}"
@@ -175,11 +176,10 @@ def _or(words: tuple[str, ...]) -> str:
     return " or ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
-def _advice(kind: str, refused: Estimator) -> str:
-    if kind == "Categorical" and "OneHotCategorical" in refused.latents:
+def _advice(dist: Distribution, refused: Estimator) -> str:
+    if latent_kind(dist) == "Categorical" and "OneHotCategorical" in refused.latents:
         return "make it a OneHotCategorical of the same logits"
-    fitting = [row.name for row in ESTIMATORS.values() if kind in row.latents and row is not refused]
-    return f"take one of {', '.join(fitting)}"
+    return f"take one of {', '.join(row.name for row in ESTIMATORS.values() if row.supports(dist))}"
 
 
 ESTIMATORS = {
