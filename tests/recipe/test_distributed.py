@@ -1,0 +1,97 @@
+"""Two processes with half the batch each are one process; a dead one ends the others; restarts resume."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pushforward.training.folder import read_metrics
+
+ARGS = ["--data=digits", "--batch-size=64", "--checkpoint-every=20", "--latent-dim=4", "--hidden=32"]
+ENV = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def run(words: list[str], **env: str) -> subprocess.CompletedProcess:
+    return subprocess.run(words, capture_output=True, text=True, timeout=240, env={**ENV, **env})
+
+
+def torchrun(*options: str) -> list[str]:
+    module = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    return [*module, *options, "-m", "--", "pushforward"]
+
+
+def losses(folder: Path) -> list[float]:
+    return [row["loss/vae"] for row in read_metrics(folder / "metrics.jsonl") if "loss/vae" in row]
+
+
+@pytest.mark.parametrize("likelihood", [["--likelihood=bernoulli"], ["--likelihood=gaussian", "--sigma=0.3"]])
+def test_two_processes_equal_one(tmp_path, likelihood):
+    one, two = tmp_path / "one", tmp_path / "two"
+    words = ["train", "vae", *ARGS, *likelihood, "--steps=60"]
+    single = run([sys.executable, "-m", "pushforward", *words, f"--run={one}"])
+    assert single.returncode == 0, single.stderr
+    double = run([*torchrun(), *words, f"--run={two}"])
+    assert double.returncode == 0, double.stderr
+    assert losses(two) == pytest.approx(losses(one), rel=1e-4)
+    a, b = load_file(one / "model.safetensors"), load_file(two / "model.safetensors")
+    for name in a:
+        assert torch.allclose(a[name], b[name], atol=2e-4), name
+
+
+def test_a_batch_that_does_not_divide_is_refused(tmp_path):
+    result = run([*torchrun(), "train", "vae", *ARGS, "--batch-size=63", f"--run={tmp_path / 'run'}"])
+    assert result.returncode != 0
+    assert "--batch-size 63: expected a positive multiple of the 2 processes" in result.stderr
+
+
+def dying(tmp_path: Path, *, once: Path | None) -> list[str]:
+    """A command that trains on two processes, of which rank 1 kills itself at step 25."""
+    script = tmp_path / "dying.py"
+    script.write_text(
+        f"""
+import os, pathlib, signal
+from pushforward.training import loop
+
+step = loop.Trainer._one_step
+once = {str(once)!r} if {once is not None} else None
+
+def dying(self):
+    if self.clock.step == 25 and self.world.rank == 1 and not (once and pathlib.Path(once).exists()):
+        if once:
+            pathlib.Path(once).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    step(self)
+
+loop.Trainer._one_step = dying
+from pushforward.cli import main
+main()
+"""
+    )
+    return ["--", str(script), "train", "vae", *ARGS, "--steps=60", f"--run={tmp_path / 'run'}"]
+
+
+def test_a_rank_that_dies_ends_the_others_with_a_message(tmp_path):
+    words = torchrun()[:-3]
+    result = run([*words, *dying(tmp_path, once=None)])
+    assert result.returncode != 0
+    assert "another process of this run is gone" in result.stderr
+    assert not (tmp_path / "run" / "DONE").exists()
+
+
+def test_torchrun_restarts_resume(tmp_path):
+    words = torchrun("--max-restarts=1")[:-3]
+    result = run([*words, *dying(tmp_path, once=tmp_path / "died")])
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "died").exists()
+    assert (tmp_path / "run" / "DONE").exists()
+    assert "resumed" in result.stderr
+    straight = tmp_path / "straight"
+    single = run([sys.executable, "-m", "pushforward", "train", "vae", *ARGS, "--steps=60", f"--run={straight}"])
+    assert single.returncode == 0, single.stderr
+    assert losses(tmp_path / "run")[-1] == pytest.approx(losses(straight)[-1], rel=1e-2)
