@@ -210,7 +210,8 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     if split:
         lines.append(("split", f"{split['train']:,} to train, {split['test']:,} held out ({split['how']})"))
     lines.append(("duplicates", f"{facts['duplicates']:,} dropped"))
-    lines += [("converted", f"{count:,} × {kind}") for kind, count in facts["converted"].items()]
+    for kind, count in facts["converted"].items():
+        lines.append(("" if lines[-1][0] in ("converted", "") else "converted", f"{count:,} × {kind}"))
     if facts["fingerprint"]:
         lines.append(("fingerprint", facts["fingerprint"]))
     return lines

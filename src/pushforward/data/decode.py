@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,7 +17,7 @@ from pushforward.data.rows import MIN_SIDE, Pixels, Skip
 
 MAX_MEGAPIXELS = 64
 # Not every format of Pillow: EPS runs a program, and TGA and PCX take almost any file for their own.
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000", "ICO")
+_WANTED = ("PNG", "JPEG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000", "ICO")
 _TWINS = {"MPO": "JPEG", "DIB": "BMP"}  # formats that share their extension
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
@@ -59,8 +60,8 @@ def decode(item: Item, *, image_size: int | None, channels: int | None) -> Decod
         return _decode(item.name, content, image_size, channels)
     except Unused as unused:
         return Skip(name, unused.reason, unused.unreadable)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return Skip(name, f"more than {MAX_MEGAPIXELS} megapixels")
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        return Skip(name, _too_large(error))
     except UnidentifiedImageError:
         if promised_format(item.name) is None:
             return None
@@ -76,8 +77,16 @@ def promised_format(name: str) -> str | None:
 
 
 @functools.cache
+def formats() -> tuple[str, ...]:
+    """The formats that are read and this build of Pillow has. To be called before threads start."""
+    Image.init()
+    return tuple(kind for kind in _WANTED if kind in Image.OPEN)
+
+
+@functools.cache
 def _extensions() -> dict[str, str]:
-    return {ext: kind for ext, kind in Image.registered_extensions().items() if kind in FORMATS}
+    known = {*formats(), *_TWINS}
+    return {ext: kind for ext, kind in Image.registered_extensions().items() if kind in known}
 
 
 def _why_unidentified(content: bytes | Path) -> str:
@@ -96,11 +105,18 @@ def _head(path: Path) -> bytes:
         return file.read(512)
 
 
+def _too_large(error: Exception) -> str:
+    pixels = re.search(r"(\d+) pixels", str(error))  # all that Pillow says of the size
+    return f"{int(pixels[1]) / 1e6:.0f} megapixels, more than {MAX_MEGAPIXELS}" if pixels else "too large"
+
+
 def _one_line(error: Exception) -> str:
     text = getattr(error, "strerror", None) or str(error)  # strerror: without this machine's path
     text = printable(" ".join(text.split())) or type(error).__name__
-    if "truncated" in text.lower() or "broken data stream" in text:
-        return f"truncated ({text})"
+    if "truncated" in text.lower():
+        return "truncated"
+    if not isinstance(error, OSError | ValueError | SyntaxError):  # then the text alone may say little
+        text = f"{type(error).__name__}: {text}"
     return text if len(text) <= 120 else text[:117] + "..."
 
 
@@ -108,10 +124,10 @@ def _decode(name: str, content: bytes | Path, image_size: int | None, channels: 
     if isinstance(content, Path) and not content.stat().st_size:
         raise UnidentifiedImageError
     source = io.BytesIO(content) if isinstance(content, bytes) else content
-    with Image.open(source, formats=FORMATS) as file:
+    with Image.open(source, formats=formats()) as file:
         width, height = file.size
         if width * height > MAX_MEGAPIXELS * 1e6:
-            raise Unused(f"{width} × {height}: more than {MAX_MEGAPIXELS} megapixels")
+            raise Unused(f"{width * height / 1e6:.0f} megapixels, more than {MAX_MEGAPIXELS}")
         if min(width, height) < MIN_SIDE:
             raise Unused(f"{width} × {height}: a side under {MIN_SIDE} pixels")
         converted = [*_oddities(name, file)]

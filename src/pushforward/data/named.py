@@ -27,8 +27,9 @@ class NamedSet:
     """One named set.
 
     images, shape (height × width × channels), labels: what it holds. megabytes: of the download.
-    licence: as the package states it. fetched: by which client, in words. load: reads the folder or file at `home`. home: where it lies once it is
-    there. package: how to get it there; None for what comes with the dependencies.
+    licence: as the package states it. fetched: by which client, in words. load: reads the folder or file
+    at `home`. home: where it lies once it is there. package: how to get it there; None for what comes
+    with the dependencies.
     """
 
     name: str

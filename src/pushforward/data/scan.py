@@ -12,27 +12,27 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from pushforward.data.decode import Decoded, Item, decode
+from pushforward.data.decode import Decoded, Item, decode, formats
 from pushforward.data.memory import require_memory
 from pushforward.data.paths import labels_of, official_test, parts_of, printable
 from pushforward.data.rows import Pixels, Rows, Scan, Skip, class_order, digest, digests, size_problem
 
+BLOCK = 256  # files handed to the threads at a time: so many wait in memory, or are decoded in vain
 MAX_UNREADABLE = 0.05  # share of the images found
 
 
 def scan(source: str, items: Sequence[Item], *, image_size: int | None, channels: int | None) -> Rows:
     """Decode every item once; what cannot be used is listed, and what is wrong with all is `problem`."""
+    formats()
     found = _Found(source, len(items), image_size, channels)
     with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         warnings.simplefilter("ignore")  # what Pillow has to say of odd metadata
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        results = pool.map(lambda item: decode(item, image_size=image_size, channels=channels), items)
-        try:
-            for item, result in zip(items, results, strict=True):
+        for start in range(0, len(items), BLOCK):
+            block = items[start : start + BLOCK]
+            results = pool.map(lambda item: decode(item, image_size=image_size, channels=channels), block)
+            for item, result in zip(block, results, strict=True):
                 found.add(item.name, result)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
     return found.rows()
 
 
