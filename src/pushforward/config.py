@@ -41,7 +41,7 @@ class TrainOptions:
     limit_seed: int = 0
     """Which ones: seed of --limit."""
     validation: float = 0.05
-    """Share of the training images kept aside to choose the best checkpoint; 0 for none."""
+    """Share of the training images kept aside to choose the best checkpoint, if that is 10 or more."""
     checkpoint_every: int = 1000
     """Steps between checkpoints; 0 for only the first and the last."""
     sample_every: int | None = None

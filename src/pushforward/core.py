@@ -16,6 +16,8 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from pushforward.errors import UserError
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -77,6 +79,12 @@ class Player:
     schedule: Callable[[Clock], float] = constant
     clip_norm: float | None = None
     ema: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.lr > 0:
+            raise UserError(f"--lr: {self.lr}; expected a positive number, such as 1e-3")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise UserError(f"--ema: {self.ema}; expected a decay between 0 and 1, such as 0.999")
 
     def parameters(self) -> list[nn.Parameter]:
         """The parameters that this player owns, in registration order."""

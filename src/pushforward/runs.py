@@ -130,9 +130,12 @@ def load_data(options: TrainOptions) -> Splits:
 
 
 def split_validation(images: Dataset, share: float) -> tuple[Dataset, Dataset | None]:
-    """Keep a share of the training images aside, the same ones each time; none if fewer than 20 would train."""
+    """Keep a share of the training images aside, the same ones each time.
+
+    Fewer than ten would choose a checkpoint by chance: then none are kept.
+    """
     n = round(len(images) * share)
-    if n < 1 or len(images) - n < 20:
+    if n < 10:
         return images, None
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
     return images.subset(order[n:].sort().values), images.subset(order[:n].sort().values)

@@ -63,7 +63,7 @@ class Display:
         elif steps:
             left = (clock.steps - clock.step) * seconds / steps
             self.console.print(
-                f"step {clock.step:,}/{clock.steps:,}  {rate}  {left:,.0f} s left  {self._figures}",
+                f"step {clock.step:,}/{clock.steps:,}  {rate}  {left:,.0f} s left  {self._figures}".rstrip(),
                 highlight=False,
                 soft_wrap=True,
             )

@@ -113,7 +113,10 @@ def split_state(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, 
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Moments and step counts as flat {parameter index/key: tensor}. Rates are no state: the clock sets them."""
+    """Moments and step counts as flat {parameter index/key: tensor}.
+
+    Rates are no state: the clock sets them.
+    """
     state = optimizer.state_dict()["state"]
     return {f"{i}/{k}": torch.as_tensor(v) for i, entries in state.items() for k, v in entries.items()}
 

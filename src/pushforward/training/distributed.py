@@ -20,6 +20,8 @@ from torch.overrides import TorchFunctionMode
 
 from pushforward.errors import PeerLost, UserError
 
+DEVICES = ("cpu", "cuda", "mps", "xpu")
+
 
 @dataclass(frozen=True)
 class World:
@@ -123,6 +125,10 @@ def _accelerator_available() -> bool:
 
 
 def _check_device(device: str) -> None:
+    if device.partition(":")[0] not in DEVICES:
+        raise UserError(
+            f"--device: '{device}'; expected auto, {', '.join(DEVICES)}, or one with a number: cuda:1"
+        )
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:

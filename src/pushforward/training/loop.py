@@ -150,7 +150,6 @@ class Trainer:
         self.clock.step += 1
         self.clock.images = self.draw.images
         self.history.add(self.clock.step, values, position)
-        self.hooks.progress(self.clock)
 
     def _boundary(self, signals: StopSignals) -> None:
         step, settings = self.clock.step, self.settings
@@ -166,6 +165,7 @@ class Trainer:
         save = last or stop or (every > 0 and step % every == 0)
         if log or save:
             self.flush()
+        self.hooks.progress(self.clock)
         self._observe()
         if save:
             self.save()

@@ -51,6 +51,7 @@ class Averages:
 
     def __init__(self, players: Mapping[str, Player]) -> None:
         self._decay = {name: p.ema for name, p in players.items() if p.ema is not None}
+        self._players = players
         self._live = {name: _tensors(players[name]) for name in self._decay}
         self._averaged = {
             name: {key: t.detach().clone() for key, t in live.items()} for name, live in self._live.items()
@@ -86,7 +87,16 @@ class Averages:
                 t.data, average.data = average.data, t.data
 
     def state(self) -> dict[str, Tensor]:
-        """Flat {player/key: tensor}."""
+        """Flat {player/key: tensor}.
+
+        Raises RuntimeError if a module put a new tensor in a watched one's place: it must write in place.
+        """
+        for name, live in self._live.items():
+            for key, t in _tensors(self._players[name]).items():
+                if live.get(key) is not t:
+                    raise RuntimeError(
+                        f"'{key}' of player '{name}' was replaced; modules must write in place"
+                    )
         return {f"{n}/{k}": t for n, tensors in self._averaged.items() for k, t in tensors.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:

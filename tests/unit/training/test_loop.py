@@ -162,6 +162,20 @@ def test_averages_follow_their_formula_and_are_published(tmp_path):
     assert_same(dict(t.averages.state()), dict(again.averages.state()))
 
 
+def test_a_buffer_that_is_replaced_is_noticed_before_it_is_lost(tmp_path):
+    t = trainer(tmp_path, lambda: Line(ema=0.9))
+    t.start()
+    t.algorithm.norm.running_mean = t.algorithm.norm.running_mean + 1
+    with pytest.raises(RuntimeError, match="'b.1.running_mean' of player 'line' was replaced"):
+        t.save()
+
+
+@pytest.mark.parametrize(("option", "value"), [("lr", 0.0), ("lr", math.nan), ("ema", 1.0), ("ema", 0.0)])
+def test_a_player_refuses_impossible_settings(option, value):
+    with pytest.raises(UserError, match=f"--{option}: {value}; expected"):
+        Player(module=nn.Linear(1, 1), **{option: value})
+
+
 def test_schedules_read_the_clock_and_rates_can_be_set(tmp_path):
     seen = []
 
