@@ -73,11 +73,11 @@ def test_a_nan_weight_under_a_finite_loss_is_never_saved(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_finishes_the_step_saves_and_says_how_to_go_on(tmp_path, number):
-    def at_five(clock):
-        if clock.step == 5:
+    def at_four(clock):
+        if clock.step == 4:
             os.kill(os.getpid(), number)
 
-    t = trainer(tmp_path, Line, hooks=Hooks(progress=at_five))
+    t = trainer(tmp_path, Line, hooks=Hooks(progress=at_four))
     with pytest.raises(Stopped, match=r"saved at step 5 of 12.*--resume") as stopped:
         run(t)
     assert stopped.value.signal_number == number
