@@ -10,7 +10,14 @@ from torch import nn
 
 from pushforward.algorithms.vae import VAE, VAEHyperparameters
 from pushforward.data import Dataset
-from pushforward.distributions import Bernoulli, Gaussian, Likelihood
+from pushforward.distributions import (
+    Bernoulli,
+    ContinuousBernoulli,
+    DiscretizedLogistic,
+    DiscretizedLogisticMixture,
+    Gaussian,
+    Likelihood,
+)
 from pushforward.errors import UserError
 from pushforward.networks.conv import conv_decoder, conv_encoder
 from pushforward.networks.mlp import mlp_decoder, mlp_encoder
@@ -22,12 +29,17 @@ Shape = tuple[int, int, int]
 class VAERecipe(VAEHyperparameters):
     """Options of `train vae`."""
 
-    likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
-    """What a decoded pixel is: gaussian for grey and colour images, bernoulli for black-and-white ones."""
+    likelihood: Literal["gaussian", "bernoulli", "continuous-bernoulli", "logistic", "logistic-mixture"] = (
+        "gaussian"
+    )
+    """What a decoded pixel is: gaussian for grey and colour images, bernoulli for black-and-white ones,
+    continuous-bernoulli for soft greys; logistic and logistic-mixture give each of the 256 levels a mass."""
     sigma: Literal["optimal", "learned"] | float = "optimal"
     """Standard deviation of the gaussian likelihood on the pixel scale [-1, 1]: found, learned or fixed."""
     binarization: Literal["dynamic", "static", "none"] = "dynamic"
     """How the bernoulli likelihood makes pixels binary: anew at each use, once and for all, or not at all."""
+    mixtures: int = 10
+    """Components of the logistic-mixture likelihood, for each channel of each pixel."""
     network: Literal["auto", "mlp", "conv"] = "auto"
     """Architecture; auto takes mlp up to 1,024 pixel values and conv above."""
     hidden: tuple[int, ...] = (512,)
@@ -52,16 +64,24 @@ class VAERecipe(VAEHyperparameters):
         return replace(images, images=binary)
 
     def _check(self) -> None:
-        for name, value, least in (("latent_dim", self.latent_dim, 1), ("width", self.width, 1)):
-            if value < least:
-                raise UserError(f"--{name.replace('_', '-')}: {value}; expected at least {least}")
+        for name in ("latent_dim", "width", "mixtures"):
+            if getattr(self, name) < 1:
+                raise UserError(f"--{name.replace('_', '-')}: {getattr(self, name)}; expected at least 1")
         if not isinstance(self.sigma, str) and self.sigma <= 0:
             raise UserError(f"--sigma: {self.sigma}; expected a positive number, 'learned' or 'optimal'")
 
     def _likelihood(self) -> Likelihood:
-        if self.likelihood == "bernoulli":
-            return Bernoulli(binarization=self.binarization)
-        return Gaussian(sigma=self.sigma)
+        match self.likelihood:
+            case "gaussian":
+                return Gaussian(sigma=self.sigma)
+            case "bernoulli":
+                return Bernoulli(binarization=self.binarization)
+            case "continuous-bernoulli":
+                return ContinuousBernoulli()
+            case "logistic":
+                return DiscretizedLogistic()
+            case "logistic-mixture":
+                return DiscretizedLogisticMixture(mixtures=self.mixtures)
 
     def _networks(self, shape: Shape, outputs_per_channel: int) -> tuple[nn.Module, nn.Module]:
         c, h, w = shape

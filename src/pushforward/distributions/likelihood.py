@@ -1,0 +1,42 @@
+"""What every likelihood offers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+LEVEL_WIDTH = 2 / 255  # between neighbouring uint8 levels on the scale [-1, 1]
+
+
+def snap_to_levels(x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """The nearest of the 256 levels that eight bits can hold, on the scale [-1, 1]."""
+    return x.clamp(-1, 1).add(1).div(LEVEL_WIDTH).round().mul(LEVEL_WIDTH).sub(1)
+
+
+class Likelihood(nn.Module, ABC):
+    """p(x|z) given the decoder's output, pixels independent.
+
+    outputs: decoder channels needed per image channel. bin_width: width of one pixel level on the scale
+    of the density; 1 for a mass function.
+    """
+
+    outputs: int = 1
+    bin_width: float = 1.0
+
+    def prepare(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """The image that is modelled, from the image as stored. May be random (dynamic binarization)."""
+        return x
+
+    @abstractmethod
+    def log_prob(self, decoded: Float[Tensor, "b k h w"], x: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
+        """ln p(x|z) in nats per image, every constant included. decoded has `outputs` x c channels."""
+
+    @abstractmethod
+    def mean(self, decoded: Float[Tensor, "b k h w"]) -> Float[Tensor, "b c h w"]:
+        """E[x|z], in [-1, 1]."""
+
+    @abstractmethod
+    def sample(self, decoded: Float[Tensor, "b k h w"]) -> Float[Tensor, "b c h w"]:
+        """A draw of x given z."""
