@@ -10,7 +10,6 @@ from torch import Tensor
 
 from pushforward.core import Clock, Observation, Observer, Snapshot, to_float
 from pushforward.diagnostics.posterior_collapse import active_units, diagnose_posterior_collapse
-from pushforward.objectives.elbo import gaussian_kl
 
 
 class Validation(Observer):
@@ -48,10 +47,10 @@ class Validation(Observer):
         with torch.no_grad():
             for chunk in self.images.split(self.batch_size):
                 x = model.likelihood.prepare(to_float(chunk.to(snapshot.device)))
-                mu, log_var = model.posterior(x)
+                mu, kl = model.divergence(x)
                 bounds.append(model.log_weights(x, 1)[0])
                 mus.append(mu)
-                kls.append(gaussian_kl(mu, log_var))
+                kls.append(kl)
         bound, mu, kl = torch.cat(bounds).mean().item(), torch.cat(mus), torch.cat(kls)
         if bound > self.best:
             self.best = bound

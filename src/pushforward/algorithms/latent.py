@@ -1,0 +1,103 @@
+"""What every model with a latent code and a likelihood can do once trained, whatever trained it.
+
+The papers' files add their objective: a `step`, and the players that it moves.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pushforward.core import Algorithm
+from pushforward.distributions import Likelihood
+from pushforward.objectives.elbo import (
+    gaussian_kl,
+    gaussian_log_prob,
+    importance_weighted_bound,
+    reparameterize,
+)
+
+
+class LatentVariableModel(Algorithm):
+    """p(z) p(x|z) with an amortised posterior q(z|x).
+
+    encoder: images in [-1, 1] -> the parameters of q(z|x). decoder: (b, latent_dim) -> what the
+    likelihood expects. Images given to the methods below are as stored; `log_weights` and `divergence`
+    take them as prepared by the likelihood.
+    """
+
+    def __init__(
+        self, *, encoder: nn.Module, decoder: nn.Module, likelihood: Likelihood, latent_dim: int
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.likelihood = likelihood
+        self.latent_dim = latent_dim
+
+    @abstractmethod
+    def sample_prior(self, n: int) -> Float[Tensor, "n d"]:
+        """z ~ p(z)."""
+
+    @abstractmethod
+    def divergence(self, x: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
+        """The mean of q(z|x), and KL(q(z|x) ‖ p(z)) in nats per dimension."""
+
+    @abstractmethod
+    def log_weights(self, x: Float[Tensor, "b c h w"], k: int) -> Float[Tensor, "k b"]:
+        """ln p(x, z_i) - ln q(z_i|x) for k draws z_i ~ q(z|x), in nats."""
+
+    def sample(self, n: int) -> Float[Tensor, "n c h w"]:
+        """n images, the mean of p(x|z) at z ~ p(z), in [-1, 1]."""
+        return self.decode(self.sample_prior(n))
+
+    def encode(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d"]:
+        """The posterior mean of each image."""
+        return self.divergence(self.likelihood.prepare(x))[0]
+
+    def decode(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b c h w"]:
+        """The mean of p(x|z), in [-1, 1]."""
+        return self.likelihood.mean(self.decoder(z))
+
+    def reconstruct(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """Decode the posterior mean."""
+        return self.decode(self.encode(x))
+
+    def log_prob(self, x: Float[Tensor, "b c h w"], *, k: int = 100) -> Float[Tensor, " b"]:
+        """The importance-weighted lower bound on ln p(x) with k samples, in nats per image."""
+        return importance_weighted_bound(self.log_weights(self.likelihood.prepare(x), k))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+
+class GaussianLatentModel(LatentVariableModel):
+    """z ~ N(0, 1) and q(z|x) = N(μ, σ²); the encoder's 2 x latent_dim outputs are μ and ln σ²."""
+
+    def posterior(self, x: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
+        """μ and ln σ² of q(z|x)."""
+        mu, log_var = self.encoder(x).float().chunk(2, dim=1)
+        return mu, log_var
+
+    def sample_prior(self, n: int) -> Float[Tensor, "n d"]:
+        """z ~ N(0, 1)."""
+        return torch.randn(n, self.latent_dim, device=self.device)
+
+    def divergence(self, x: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
+        """μ, and the closed-form KL in nats per dimension."""
+        mu, log_var = self.posterior(x)
+        return mu, gaussian_kl(mu, log_var)
+
+    def log_weights(self, x: Float[Tensor, "b c h w"], k: int) -> Float[Tensor, "k b"]:
+        """ln p(x, z_i) - ln q(z_i|x) for k reparameterized draws z_i ~ q(z|x), in nats."""
+        mu, log_var = self.posterior(x)
+        x_k, mu_k, log_var_k = (t.repeat(k, *[1] * (t.ndim - 1)) for t in (x, mu, log_var))
+        z = reparameterize(mu_k, log_var_k)
+        zero = torch.zeros_like(z)
+        log_joint = self.likelihood.log_prob(self.decoder(z), x_k) + gaussian_log_prob(z, zero, zero)
+        return (log_joint - gaussian_log_prob(z, mu_k, log_var_k)).view(k, len(x))
