@@ -147,7 +147,7 @@ def median_interval(x: Float[Tensor, " n"]) -> Interval:
     return Interval(ordered.quantile(0.5), ordered[low], ordered[max(low, high)], unknown)
 
 
-def power_law_slope(n: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
+def power_law_slope(n: Sequence[float] | Sequence[int], y: Sequence[float]) -> tuple[float, float]:
     """(slope, its standard error) of ln y against ln n by least squares: -1 for a variance under the 1/N law.
 
     The error is that of the residuals, 0 for two points. Raises UserError for fewer than two positive points.

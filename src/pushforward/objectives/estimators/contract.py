@@ -158,6 +158,11 @@ def over_event(values: Float[Tensor, "m *batch"], like: Tensor) -> Tensor:
     return values.reshape(values.shape + (1,) * (like.ndim - values.ndim))
 
 
+def sum_event(x: Float[Tensor, "m *z"], batch_ndim: int) -> Float[Tensor, "m *batch"]:
+    """Sum over the event's dimensions, if it has any."""
+    return x.reshape(*x.shape[: 1 + batch_ndim], -1).sum(-1)
+
+
 def zero_with_gradient(x: Tensor) -> Tensor:
     """0 whose derivative with respect to x is 1."""
     return x - x.detach()
@@ -165,7 +170,7 @@ def zero_with_gradient(x: Tensor) -> Tensor:
 
 def linear(gradient: Tensor, parameter: Tensor, batch_ndim: int) -> Float[Tensor, "n *batch"]:
     """⟨stop(ĝ), θ⟩ per draw and batch entry, with value 0: its gradient by `parameter` is `gradient`."""
-    return (gradient.detach() * zero_with_gradient(parameter)).flatten(1 + batch_ndim).sum(-1)
+    return sum_event(gradient.detach() * zero_with_gradient(parameter), batch_ndim)
 
 
 def finish(

@@ -23,6 +23,7 @@ from pushforward.objectives.estimators.contract import (
     finish,
     lift,
     linear,
+    sum_event,
 )
 from pushforward.objectives.estimators.score_function import score_terms
 from pushforward.objectives.estimators.table import check
@@ -43,7 +44,7 @@ def muprop(f: Function, samples: Samples, dist: Distribution, *, jacobians: bool
     mu = q.dist.mean[:1].detach().requires_grad_()
     f_mu = evaluate(f, mu, q)
     (slope,) = torch.autograd.grad(f_mu.sum(), mu)
-    expansion = f_mu + (slope * (z - mu)).flatten(1 + batch_ndim).sum(-1)
+    expansion = f_mu + sum_event(slope * (z - mu), batch_ndim)
 
     terms = score_terms(values, values - expansion, q.dist.log_prob(z))
     return finish(terms + linear(slope, q.dist.mean, batch_ndim), q, jacobians=jacobians)

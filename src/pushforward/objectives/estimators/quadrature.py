@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 import numpy as np
 import torch
@@ -53,7 +52,7 @@ def gaussian_gradient(f: Univariate, mu: float, sigma: float) -> dict[str, float
 
 
 def gaussian_moments(
-    estimator: Literal["score-function", "pathwise", "measure-valued"],
+    estimator: str,
     f: Univariate,
     mu: float,
     sigma: float,
@@ -62,7 +61,8 @@ def gaussian_moments(
 ) -> Moments:
     """Mean and variance of the gradient from one draw, as this package's estimators draw it.
 
-    f: elementwise, smooth. baseline: of the score function. Raises UserError for another estimator.
+    estimator: score-function, pathwise or measure-valued. f: elementwise, smooth. baseline: of the score
+    function. Raises UserError for another estimator.
     """
     rules = {"score-function": _score_function, "pathwise": _pathwise, "measure-valued": _measure_valued}
     if estimator not in rules:
@@ -88,10 +88,10 @@ def _pathwise(f: Univariate, mu: float, sigma: float) -> dict[str, Rule]:
 
 
 def _measure_valued(f: Univariate, mu: float, sigma: float) -> dict[str, Rule]:
-    w, dw = legendre(0, REACH, 128)
+    w, dw = legendre(0.0, REACH, 128)
     by_mu = (f(mu + sigma * w) - f(mu - sigma * w)) / (sigma * math.sqrt(2 * math.pi))
     m, maxwell = _normal(power=2)
-    u, du = legendre(0, 1, 16)
+    u, du = legendre(0.0, 1.0, 16)
     by_sigma = (f(mu + sigma * m)[:, None] - f(mu + sigma * m[:, None] * u)) / sigma
     return {
         "loc": (by_mu, dw * w * torch.exp(-(w**2) / 2)),
