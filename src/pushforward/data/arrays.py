@@ -42,24 +42,27 @@ class Arrays:
 
 def to_rows(source: str, arrays: Arrays, *, image_size: int | None, channels: int | None) -> Rows:
     """Bring arrays to the asked size and channels. Raises BadSource for shapes that are no images."""
-    images = arrays.images[..., None] if arrays.images.ndim == 3 else arrays.images
-    n, height, width, native = images.shape
+    native = arrays.images[..., None] if arrays.images.ndim == 3 else arrays.images
+    n, height, width, depth = native.shape
     if not n:
         raise BadSource("it holds no images; expected at least 2")
-    if native not in MODES:
-        raise BadSource(f"images of {native} channels, expected 1 (grey) to 4 (RGBA)")
+    if depth not in MODES:
+        raise BadSource(f"images of {depth} channels, expected 1 (grey) to 4 (RGBA)")
     if min(height, width) < MIN_SIDE:
         raise BadSource(f"images of {width} × {height}, expected at least {MIN_SIDE} a side")
-    wanted = channels or (1 if native <= 2 else 3)
+    wanted = channels or (1 if depth <= 2 else 3)
     size = (image_size, image_size) if image_size else (height, width)
     require_memory(n, size[0], size[1], wanted)
     converted = Counter(arrays.converted)
-    if wanted != native or size != (height, width):
-        images = _convert(images, wanted, size, converted)
+    images = native
+    if wanted != depth or size != (height, width):
+        images = _convert(native, wanted, size, converted)
     stacked = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+    marks = digests(stacked)
     return Rows(
         stacked,
-        digests(stacked),
+        marks,
+        marks if images is native else digests(native.transpose(0, 3, 1, 2)),
         tuple(arrays.names or (f"row {i}" for i in range(n))),
         None if arrays.labels is None else tuple(arrays.labels),
         tuple(arrays.classes or class_order(arrays.labels or ())) or None,

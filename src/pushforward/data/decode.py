@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pushforward.data.paths import printable
-from pushforward.data.rows import MIN_SIDE, Pixels, Skip
+from pushforward.data.rows import MIN_SIDE, Pixels, Skip, digest
 
 MAX_MEGAPIXELS = 64
 # Not every format of Pillow: EPS runs a program, and TGA and PCX take almost any file for their own.
@@ -40,9 +40,10 @@ class Item:
 
 @dataclass(frozen=True)
 class Decoded:
-    """pixels: uint8, H W (grey) or H W C. size: (width, height) before any resizing, upright."""
+    """pixels: uint8, H W (grey) or H W C. key: see `Rows`. size: (width, height) as in the file, upright."""
 
     pixels: Pixels
+    key: bytes
     size: tuple[int, int]
     converted: tuple[str, ...]
 
@@ -137,11 +138,13 @@ def _decode(name: str, content: bytes | Path, image_size: int | None, channels: 
             converted.append("EXIF orientation")
             image = ImageOps.exif_transpose(image)
         size = image.size
-        image = _to_mode(_to_8_bit(image, converted), channels, converted)
+        image = _to_8_bit(image, converted)
+        key = digest(np.asarray(_to_mode(image, None, [])))
+        image = _to_mode(image, channels, converted)
     if image_size is not None and image.size != (image_size, image_size):
         image = fit(image, image_size)
         converted.append("resized")
-    return Decoded(np.array(image, dtype=np.uint8), size, tuple(converted))
+    return Decoded(np.array(image, dtype=np.uint8), key, size, tuple(converted))
 
 
 def _oddities(name: str, file: Image.Image) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import re
+import struct
 import zlib
 from pathlib import Path
 
@@ -67,14 +68,17 @@ def read_idx(path: Path) -> Pixels:
             magic = file.read(4)
             if len(magic) < 4 or magic[:3] != b"\0\0\x08":
                 raise BadSource(f"{path.name}: not an IDX file of bytes (it begins with {magic.hex()})")
-            dims = np.frombuffer(file.read(4 * magic[3]), dtype=">u4").tolist()
+            header = file.read(4 * magic[3])
+            if len(header) < 4 * magic[3]:
+                raise BadSource(f"{path.name}: its header is cut off; fetch the file anew")
+            dims = struct.unpack(f">{magic[3]}I", header)
             size = math.prod(dims)
             if size > (available_bytes() or size):
                 raise BadSource(f"{path.name}: its header promises {size:,} bytes, more than the free memory")
-            content = file.read(size + 1) if len(dims) == magic[3] else b""
+            content = file.read(size + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BadSource(f"{path.name}: broken gzip ({error}); fetch the file anew") from error
-    if len(dims) != magic[3] or len(content) != size:
+    if len(content) != size:
         raise BadSource(
             f"{path.name}: its header promises {' × '.join(map(str, dims))} bytes, it holds "
             f"{'more' if len(content) > size else len(content)}; fetch the file anew"

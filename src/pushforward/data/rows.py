@@ -46,14 +46,17 @@ class Scan:
 class Rows:
     """Decoded images before they are a `Dataset`.
 
-    images: uint8, N C H W (no rows where `problem` says that sizes differ). digests: one a row, of the
-    decoded pixels. names: one a row. labels: a class name a row, or None. classes: the class names in
-    their order. scan: how the reading went. official_test: bool a row where the source brings its own
-    split. problem: why the source cannot be trained on as it is, in one line, or the empty string.
+    images: uint8, N C H W (no rows where `problem` says that sizes differ). digests: one a row, of these
+    pixels: equal ones are duplicates. keys: one a row, of the pixels before they were resized or brought
+    to other channels: they decide the split and the subsets, so that these do not change with
+    --image-size and --channels. names: one a row. labels: a class name a row, or None. classes: the class
+    names in their order. scan: how the reading went. official_test: bool a row where the source brings
+    its own split. problem: why the source cannot be trained on as it is, in one line, or the empty string.
     """
 
     images: Pixels
     digests: tuple[bytes, ...]
+    keys: tuple[bytes, ...]
     names: tuple[str, ...]
     labels: tuple[str, ...] | None
     classes: tuple[str, ...] | None
@@ -84,6 +87,7 @@ class Rows:
             self,
             images=self.images[index] if len(self.images) else self.images,
             digests=tuple(self.digests[i] for i in index),
+            keys=tuple(self.keys[i] for i in index),
             names=tuple(self.names[i] for i in index),
             labels=None if self.labels is None else tuple(self.labels[i] for i in index),
             official_test=None if self.official_test is None else self.official_test[index],
@@ -91,13 +95,17 @@ class Rows:
 
 
 def digest(image: Pixels) -> bytes:
-    """16 bytes that identify the decoded pixels and the shape of one image."""
-    return hashlib.blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).digest()
+    """16 bytes that identify the shape and the pixels of one image: H W if grey, else H W C."""
+    shape = (1, *image.shape) if image.ndim == 2 else (image.shape[2], *image.shape[:2])
+    mark = hashlib.blake2b(repr(shape).encode(), digest_size=16)
+    mark.update(np.ascontiguousarray(image).data)
+    return mark.digest()
 
 
 def digests(images: Pixels) -> tuple[bytes, ...]:
     """`digest` of every image of N C H W."""
-    return tuple(digest(image) for image in images)
+    grey = images.shape[1] == 1
+    return tuple(digest(image[0] if grey else image.transpose(1, 2, 0)) for image in images)
 
 
 def fingerprint(

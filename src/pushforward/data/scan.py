@@ -15,7 +15,7 @@ from PIL import Image
 from pushforward.data.decode import Decoded, Item, decode, formats
 from pushforward.data.memory import require_memory
 from pushforward.data.paths import labels_of, official_test, parts_of, printable
-from pushforward.data.rows import Pixels, Rows, Scan, Skip, class_order, digest, digests, size_problem
+from pushforward.data.rows import Pixels, Rows, Scan, Skip, class_order, digests, size_problem
 
 BLOCK = 256  # files handed to the threads at a time: so many wait in memory, or are decoded in vain
 MAX_UNREADABLE = 0.05  # share of the images found
@@ -38,14 +38,14 @@ def scan(source: str, items: Sequence[Item], *, image_size: int | None, channels
 
 @dataclass
 class _Found:
-    """Collects decoded images; once their sizes differ, only their digests."""
+    """Collects decoded images; once their sizes differ, only their keys."""
 
     source: str
     candidates: int
     image_size: int | None
     channels: int | None
     images: list[Pixels] = field(default_factory=list)
-    digests: list[bytes] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     skipped: list[Skip] = field(default_factory=list)
     converted: Counter[str] = field(default_factory=Counter)
@@ -73,7 +73,7 @@ class _Found:
             self.images.clear()
         else:
             self.images.append(decoded.pixels)
-        self.digests.append(digest(decoded.pixels))
+        self.keys.append(decoded.key)
 
     def rows(self) -> Rows:
         images = self._stack()
@@ -82,7 +82,8 @@ class _Found:
         found = self.candidates - self.strangers
         return Rows(
             images,
-            digests(images) if len(images) else tuple(self.digests),
+            digests(images) if len(images) else tuple(self.keys),
+            tuple(self.keys),
             tuple(printable(name) for name in self.names),
             labels,
             class_order(labels) if labels else None,

@@ -47,14 +47,16 @@ def read_source(
         raise UserError(
             f"--channels {channels}: expected 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGB and alpha)"
         )
-    for reader in READERS:
-        if reader.matches(source):
-            try:
+    if not source:
+        raise UserError(f"{option}: an empty name; give a folder, a file or a named set")
+    try:
+        for reader in READERS:
+            if reader.matches(source):
                 return reader.read(source, image_size=image_size, channels=channels)
-            except BadSource as error:
-                raise UserError(f"{option} {source}: {error}") from error
-            except OSError as error:
-                raise UserError(f"{option} {source}: cannot be read ({error.strerror or error})") from error
+    except BadSource as error:
+        raise UserError(f"{option} {source}: {error}") from error
+    except OSError as error:
+        raise UserError(f"{option} {source}: cannot be read ({error.strerror or error})") from error
     raise UserError(f"{option} {source}: {_what_instead(source)}")
 
 

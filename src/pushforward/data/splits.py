@@ -64,8 +64,8 @@ def drop_duplicates(rows: Rows) -> Rows:
 def split(rows: Rows) -> tuple[Rows, Rows, str]:
     """(train, test, how): the official split, else each image's own hash decides, 10 % to the test.
 
-    An image's side never depends on the others, so a growing folder keeps its split; only where all
-    would land on one side is the nearest one moved over.
+    An image's side depends neither on the others nor on the size it is trained at, so a growing folder
+    keeps its split; only where all would land on one side is the nearest one moved over.
     """
     official = rows.official_test
     if official is not None and official.any() and not official.all():
@@ -75,7 +75,7 @@ def split(rows: Rows) -> tuple[Rows, Rows, str]:
             f"--data {rows.scan.source}: 1 usable image, but one is held out and training needs another; "
             "add images, or give the held-out ones with --test"
         )
-    place = np.array([int.from_bytes(d[:8], "big") / 2**64 for d in rows.digests])
+    place = np.array([int.from_bytes(d[:8], "big") / 2**64 for d in rows.keys])
     test = place < TEST_SHARE
     if not test.any():
         test[place.argmin()] = True
@@ -120,5 +120,5 @@ def subset(rows: Rows, limit: int, seed: int) -> Rows:
             f"--limit {limit}: expected 1 to {len(rows)}, the training images that {rows.scan.source} has"
         )
     key = repr(seed).encode()
-    rank = [hashlib.blake2b(d, digest_size=16, key=key).digest() for d in rows.digests]
+    rank = [hashlib.blake2b(d, digest_size=16, key=key).digest() for d in rows.keys]
     return rows.take(sorted(sorted(range(len(rows)), key=rank.__getitem__)[:limit]))

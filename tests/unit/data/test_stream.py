@@ -1,0 +1,128 @@
+import warnings
+
+import pytest
+import torch
+
+from pushforward.core import to_float
+from pushforward.data import Dataset, Stream
+from pushforward.errors import UserError
+
+
+def numbered(n, labels=True):
+    """n images, the i-th of which is filled with i."""
+    images = torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1).expand(n, 1, 8, 8).contiguous()
+    return Dataset.of(images, torch.arange(n) % 3 if labels else None)
+
+
+def stream(n=10, **options):
+    return Stream({"data": numbered(n)}, **{"batch_size": 4, "seed": 3, **options})
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(10, 4), (4, 10), (1, 5), (7, 7), (3, 100)])
+def test_every_epoch_shows_every_row_once(n, batch_size):
+    draw = stream(n, batch_size=batch_size)
+    epochs = 4
+    rows = torch.cat([draw().index for _ in range(-(-epochs * n // batch_size))])[: epochs * n].view(
+        epochs, n
+    )
+    assert (rows.sort(dim=1).values == torch.arange(n)).all()
+
+
+def test_epochs_are_shuffled_differently():
+    rows = stream(50, batch_size=50)
+    first, second = rows().index, rows().index
+    assert not torch.equal(first, second)
+    assert not torch.equal(first, torch.arange(50))
+
+
+def test_a_batch_holds_the_images_and_labels_of_its_rows():
+    batch = stream()()
+    assert torch.equal(batch.x, to_float(batch.index.view(-1, 1, 1, 1).expand(-1, 1, 8, 8)))
+    assert torch.equal(batch.label, batch.index % 3)
+    assert batch.x.dtype == torch.float32
+    assert Stream({"data": numbered(4, labels=False)}, batch_size=2, seed=0)().label is None
+
+
+@pytest.mark.parametrize("world", [2, 4])
+@pytest.mark.parametrize("n", [3, 10, 16])
+def test_the_processes_together_draw_what_one_draws(world, n):
+    one = stream(n, batch_size=8)
+    many = [stream(n, batch_size=8, rank=rank, world=world) for rank in range(world)]
+    for _ in range(5):
+        assert torch.equal(torch.cat([draw().index for draw in many]), one().index)
+    assert {draw.images for draw in many} == {one.images} == {40}
+
+
+def test_resume_is_exact_from_the_position_alone():
+    draw = stream()
+    for _ in range(5):
+        draw()
+    state, expected = draw.state(), [draw().index for _ in range(7)]
+    assert state == {"data": 20}
+    resumed = stream()
+    resumed.restore(state)
+    assert all(torch.equal(resumed().index, rows) for rows in expected)
+
+
+def test_names_have_positions_and_orders_of_their_own():
+    draw = Stream({"a": numbered(30), "b": numbered(30)}, batch_size=30, seed=0)
+    a, b = draw("a", 20), draw("b", 30)
+    assert not torch.equal(a.index, b.index[:20])
+    assert draw.state() == {"a": 20, "b": 30}
+    assert draw.images == 50
+    other = Stream({"b": numbered(30)}, batch_size=30, seed=0)
+    assert torch.equal(other("b").index, b.index)
+
+
+def test_the_seed_decides():
+    assert torch.equal(stream(30, batch_size=30)().index, stream(30, batch_size=30)().index)
+    assert not torch.equal(stream(30, batch_size=30)().index, stream(30, batch_size=30, seed=4)().index)
+
+
+def test_the_share_may_change_between_draws():
+    draw, plain = stream(world=2, rank=1, batch_size=4), stream(world=1, batch_size=1)
+    rows = torch.cat([plain().index for _ in range(12)])
+    assert torch.equal(draw().index, rows[2:4])
+    assert torch.equal(draw(n=3).index, rows[4 + 3 : 10])
+    assert torch.equal(draw(n=1).index, rows[11:12])
+
+
+@pytest.mark.parametrize("position", [0, 3, 9, 10, 25])
+@pytest.mark.parametrize("n", [1, 4, 23])
+def test_rows_of_names_a_past_draw_without_moving(position, n):
+    draw, plain = stream(), stream(batch_size=1)
+    rows = torch.cat([plain().index for _ in range(60)])
+    assert torch.equal(draw.rows_of("data", position, n), rows[position : position + n])
+    assert draw.images == 0
+
+
+def test_the_global_random_streams_stay_untouched():
+    before = torch.random.get_rng_state()
+    draw = stream()
+    for _ in range(10):
+        draw()
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_the_data_are_not_copied_nor_changed():
+    data = numbered(6)
+    draw = Stream({"data": data}, batch_size=6, seed=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw().x.zero_()
+    assert torch.equal(data.images, numbered(6).images)
+
+
+@pytest.mark.parametrize(("batch_size", "world"), [(5, 2), (0, 1), (-4, 2), (1, 3)])
+def test_a_batch_that_the_processes_cannot_share_is_refused(batch_size, world):
+    with pytest.raises(UserError, match=f"--batch-size {batch_size}"):
+        stream(batch_size=batch_size, world=world)
+
+
+def test_mistakes_name_what_there_is():
+    with pytest.raises(UserError, match=r"'b'.*\['data'\]"):
+        stream()("b")
+    with pytest.raises(UserError, match="resume"):
+        stream().restore({"a": 3})
+    with pytest.raises(UserError, match="no images"):
+        Stream({"data": numbered(3).subset([])}, batch_size=1, seed=0)
