@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from pushforward.core import Clock, Observation, Observer, Snapshot, to_uint8
+
+LABEL_SIZE = 13  # pixels
 
 
 def grid(images: Tensor, *, columns: int | None = None, pad: int = 2, scale: int = 1) -> Image.Image:
@@ -23,6 +26,56 @@ def grid(images: Tensor, *, columns: int | None = None, pad: int = 2, scale: int
         canvas[:, top : top + h, left : left + w] = image
     picture = to_pil(canvas)
     return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+
+
+def picture(image: Tensor, *, scale: int = 1) -> Image.Image:
+    """One float image (c, h, w) in [-1, 1]. scale: whole pixel enlargement."""
+    plain = to_pil(to_uint8(image.cpu()))
+    return plain.resize((plain.width * scale, plain.height * scale), Image.Resampling.NEAREST)
+
+
+def pairs(x: Tensor, x_hat: Tensor, *, columns: int = 8, scale: int = 1, gap: int = 8) -> Image.Image:
+    """Each image of x above its counterpart in x_hat, `columns` pairs a row, with a gap between rows.
+
+    x, x_hat: float in [-1, 1], (n, c, h, w). scale: whole pixel enlargement, gap: pixels.
+    """
+    columns = min(columns, len(x))
+    bands = [
+        grid(torch.cat([top, below]), columns=len(top), scale=scale)
+        for top, below in zip(x.split(columns), x_hat.split(columns), strict=True)
+    ]
+    height = sum(band.height for band in bands) + gap * (len(bands) - 1)
+    canvas = Image.new(bands[0].mode, (bands[0].width, height), _white(bands[0].mode))
+    top_edge = 0
+    for band in bands:
+        canvas.paste(band, (0, top_edge))
+        top_edge += band.height + gap
+    return canvas
+
+
+def rows(images: Tensor, labels: Sequence[str], heads: Sequence[str], *, scale: int = 1) -> Image.Image:
+    """Rows of images with a label on the left of each and a head above each column.
+
+    images: float in [-1, 1], (m, s, c, h, w), with m labels and s heads. scale: whole pixel enlargement.
+    """
+    m, s = images.shape[:2]
+    body = grid(images.flatten(0, 1), columns=s, scale=scale).convert("RGB")
+    font = ImageFont.load_default(size=LABEL_SIZE)
+    left = round(max(font.getlength(label) for label in labels)) + 2 * LABEL_SIZE
+    top = 2 * LABEL_SIZE
+    canvas = Image.new("RGB", (left + body.width, top + body.height), "white")
+    canvas.paste(body, (left, top))
+    draw = ImageDraw.Draw(canvas)
+    for i, label in enumerate(labels):
+        middle = top + (i + 0.5) * body.height / m
+        draw.text((left - LABEL_SIZE, middle), label, fill="black", font=font, anchor="rm")
+    for i, head in enumerate(heads):
+        draw.text((left + (i + 0.5) * body.width / s, top / 2), head, fill="#555555", font=font, anchor="mm")
+    return canvas
+
+
+def _white(mode: str) -> int | tuple[int, ...]:
+    return 255 if mode == "L" else (255,) * len(mode)
 
 
 def to_pil(image: Tensor) -> Image.Image:

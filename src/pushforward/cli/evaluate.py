@@ -1,0 +1,111 @@
+"""`pushforward evaluate RUN`: measure a trained model on images that it did not learn from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from pushforward.cli.options import parse
+from pushforward.cli.output import at_least
+
+if TYPE_CHECKING:
+    from pushforward.evaluation import Evaluation, Metric
+
+DESCRIPTION = (
+    "Measure a trained model on images that it did not learn from, and say how sure each figure is. "
+    "Example: pushforward evaluate runs/vae-mnist5k"
+)
+
+
+@dataclass(kw_only=True)
+class EvaluateOptions:
+    """What to measure, on which images."""
+
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """The run folder that `pushforward train` made, such as runs/vae-mnist5k."""
+    data: str | None = None
+    """Images to measure on: a folder, a zip, an .npz, or a name of `data list`. Default: the run's own."""
+    split: Literal["test", "train", "validation"] | None = None
+    """Which part of the images. Default: the held-out ones of the run's own data, all of --data X."""
+    k: int = 100
+    """Importance samples an image; more tighten the bound on the likelihood and take longer."""
+    limit: int | None = None
+    """Measure on only so many images, chosen by the seed."""
+    which: Literal["last", "best"] = "last"
+    """The weights at the end of training, or those with the best validation metric."""
+    seed: int = 0
+    """The same seed gives the same figures."""
+    json: bool = False
+    """Print the result as JSON."""
+
+
+def run(argv: list[str]) -> None:
+    """Parse, measure, print."""
+    options = parse(EvaluateOptions, argv, prog="evaluate", description=DESCRIPTION)
+    at_least("--k", options.k)
+    at_least("--limit", options.limit)
+    from rich.console import Console
+
+    from pushforward.evaluation import evaluate
+    from pushforward.inspection import images_for, open_run, pick
+
+    config, model = open_run(options.run, which=options.which)
+    with Console(stderr=True).status("reading the images and measuring"):
+        shown = images_for(config, model, data=options.data, split=options.split)
+        images = pick(shown.images, options.limit, options.seed)
+        evaluation = evaluate(model, images.images, k=options.k, seed=options.seed)
+    content = {
+        "run": str(options.run),
+        "checkpoint": options.which,
+        "step": model.about["step"],
+        "data": options.data or config.train.data,
+        "split": shown.split,
+        "fingerprint": images.fingerprint,
+        "seed": options.seed,
+        "k": options.k,
+        **asdict(evaluation),
+        "notes": [shown.note] if shown.note else [],
+    }
+    if options.json:
+        print(json.dumps(content))
+    else:
+        _print(content, evaluation)
+
+
+def _print(content: dict[str, Any], evaluation: Evaluation) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    of = {"all": "images of"}.get(content["split"], f"{content['split']} images of")
+    table = Table(
+        title=f"{content['run']}, {content['checkpoint']} weights (step {content['step']:,})",
+        caption=f"{evaluation.n:,} {of} {content['data']}; ± is a 95 % confidence interval of the mean",
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
+    table.add_column("metric", no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("±", justify="right", no_wrap=True)
+    table.add_column("unit", no_wrap=True)
+    table.add_column("better")
+    for metric in evaluation.metrics:
+        table.add_row(*_row(metric))
+    console = Console()
+    console.print(table)
+    for skipped in evaluation.skipped:
+        console.print(f"not measured: {skipped.name}: {skipped.reason}", highlight=False, markup=False)
+    for note in content["notes"]:
+        console.print(f"note: {note}", highlight=False, markup=False)
+
+
+def _row(metric: Metric) -> tuple[str, ...]:
+    better = {True: "higher", False: "lower", None: ""}[metric.higher_is_better]
+    floor = "" if metric.floor is None else f", best {metric.floor:g}"
+    interval = "" if metric.ci95 is None else f"{metric.ci95:.2g}"
+    return metric.name, f"{metric.value:.5g}", interval, metric.unit, better + floor

@@ -1,0 +1,85 @@
+"""`pushforward reconstruct RUN`: images beside what the model makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from pushforward.cli.options import parse
+from pushforward.cli.output import announce, at_least, require_png, scale_for, write_picture
+
+DESCRIPTION = (
+    "Encode and decode images, and show each original above its reconstruction. "
+    "Example: pushforward reconstruct runs/vae-mnist5k --data my-digits"
+)
+
+
+@dataclass(kw_only=True)
+class ReconstructOptions:
+    """Which images, and where to put the picture."""
+
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """The run folder that `pushforward train` made, such as runs/vae-mnist5k."""
+    data: str | None = None
+    """Images to reconstruct: a folder, a zip, an .npz, or a name of `data list`. Default: the images that
+    the run held out."""
+    n: int = 16
+    """How many images."""
+    seed: int = 0
+    """Which images, and the method's own randomness; the same seed gives the same picture."""
+    out: str | None = None
+    """The picture to write, X.png. Default: RUN/reconstructions.png."""
+    which: Literal["last", "best"] = "last"
+    """The weights at the end of training, or those with the best validation metric."""
+    columns: int = 8
+    """Pairs a row of the picture."""
+    scale: int | None = None
+    """Enlarge the picture by this whole factor. Default: enough to see small images."""
+    json: bool = False
+    """Print the result as JSON, with the error of each image (MSE, intensities in [0, 1])."""
+
+
+def run(argv: list[str]) -> None:
+    """Parse, reconstruct, write."""
+    options = parse(ReconstructOptions, argv, prog="reconstruct", description=DESCRIPTION)
+    for name, value in (("--n", options.n), ("--columns", options.columns), ("--scale", options.scale)):
+        at_least(name, value)
+    require_png(options.out)
+    from pushforward.core import to_float
+    from pushforward.inspection import images_for, open_run, pick, require
+    from pushforward.metrics.pixels import mean_squared_error
+    from pushforward.observers.pictures import pairs
+
+    config, model = open_run(options.run, which=options.which)
+    require(model, "reconstruct")
+    shown = images_for(config, model, data=options.data)
+    images = pick(shown.images, options.n, options.seed)
+    x = to_float(images.images)
+    x_hat = model.reconstruct(x, seed=options.seed)
+    out = Path(options.out or options.run / "reconstructions.png")
+    scale = scale_for(min(x.shape[2:]), options.scale)
+    write_picture(pairs(x, x_hat, columns=options.columns, scale=scale), out)
+    errors = mean_squared_error(x, x_hat)
+    facts = {
+        "run": str(options.run),
+        "checkpoint": options.which,
+        "step": model.about["step"],
+        "data": options.data or config.train.data,
+        "split": shown.split,
+        "n": len(x),
+        "images": images.names,
+        "errors": errors.tolist(),
+        "notes": [shown.note] if shown.note else [],
+        "out": str(out),
+    }
+    note = f"\nnote: {shown.note}" if shown.note else ""
+    announce(
+        facts,
+        as_json=options.json,
+        line=lambda: (
+            f"{len(x)} images above their reconstructions, mean error {errors.mean():.4f}  {out}{note}"
+        ),
+    )
