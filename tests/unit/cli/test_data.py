@@ -119,6 +119,24 @@ def test_an_unknown_name_is_told_the_nearest():
         run(["fetch", "mnist5"])
 
 
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        ([], "expected one of list, info, fetch, got ''"),
+        (["inof", "x"], "got 'inof'; perhaps you meant 'info'"),
+        (["info"], "SOURCE"),
+        (["info", "digits", "--image-size", "x"], "--image-size"),
+        (["info", "digits", "--image-sise", "9"], "perhaps you meant --image-size"),
+        (["info", "digits", "--image-size", "9999"], "--image-size 9999: expected 8 to 256"),
+        (["info", "digits", "--limit", "0"], "--limit 0: expected 1 to 1596"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(argv, reason, capsys):
+    with pytest.raises(UserError, match=reason) as raised:
+        run(argv)
+    assert "\n" not in str(raised.value)
+
+
 def test_no_command_of_it_imports_torch():
     code = (
         "import sys; from pushforward.cli.data import run; run(['list']); run(['info', 'digits']);"
