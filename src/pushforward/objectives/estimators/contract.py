@@ -117,13 +117,8 @@ def lift(dist: Distribution, samples: Samples, *, jacobians: bool) -> Lifted:
     n = samples if isinstance(samples, int) else len(samples)
     factors, dims = unwrap(dist)
     held = parameters_of(factors)
-    if jacobians and not any(p.requires_grad for p in held.values()):
-        known = ", ".join(sorted(t.__name__ for t in (*PARAMETERS, *DISCRETE)))
-        why = "none of its parameters requires grad" if held else f"only {known} are taken apart"
-        raise UserError(
-            f"jacobians: given a {type(factors).__name__}, but {why}; leave jacobians=False and "
-            "differentiate the surrogate"
-        )
+    if jacobians:
+        _check_jacobians(factors, held)
     if not held:
         q = dist.expand(torch.Size((n, *dist.batch_shape)))
         return Lifted(q, unwrap(q)[0], {}, None, dist.batch_shape, n)
@@ -133,6 +128,19 @@ def lift(dist: Distribution, samples: Samples, *, jacobians: bool) -> Lifted:
     dtype = next(iter(held.values())).dtype
     q = Independent(lifted, dims, validate_args=False) if dims else lifted
     return Lifted(q, lifted, parameters, dtype, dist.batch_shape, n)
+
+
+def _check_jacobians(factors: Distribution, held: dict[str, Tensor]) -> None:
+    known = ", ".join(sorted(t.__name__ for t in (*PARAMETERS, *DISCRETE)))
+    if not held:
+        why = f"only {known} are taken apart; differentiate the surrogate instead"
+    elif not any(p.requires_grad for p in held.values()):
+        why = "none of its parameters requires grad; call requires_grad_() on what it was made from"
+    elif not torch.is_grad_enabled():
+        why = "gradients are disabled; leave torch.no_grad()"
+    else:
+        return
+    raise UserError(f"jacobians: given True for a {type(factors).__name__}, but {why}")
 
 
 def draw(q: Lifted, samples: Samples) -> Shaped[Tensor, "n *z"]:
@@ -150,7 +158,19 @@ def evaluate(f: Function, z: Shaped[Tensor, "m *z"], q: Lifted) -> Float[Tensor,
             "one value per draw and batch entry; reduce over the event inside f, and make latents that f "
             "uses together an event with torch.distributions.Independent"
         )
-    return full_precision(values)
+    # Counts and truth values are fair rewards.
+    return full_precision(values) if values.is_floating_point() else values.to(torch.get_default_dtype())
+
+
+def subtract(values: Float[Tensor, "n *batch"], baseline: float | Tensor, name: str) -> Tensor:
+    """f - b, without a graph of f. Raises UserError, naming the argument, for a tensor of another shape."""
+    shape = tuple(values.shape[1:])
+    if isinstance(baseline, Tensor) and tuple(baseline.shape) not in ((), shape):
+        raise UserError(
+            f"{name}: given shape {tuple(baseline.shape)}, expected a number or the batch shape {shape}; "
+            "squeeze what is left of other dimensions"
+        )
+    return values.detach() - baseline
 
 
 def over_event(values: Float[Tensor, "m *batch"], like: Tensor) -> Tensor:

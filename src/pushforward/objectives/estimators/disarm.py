@@ -1,7 +1,7 @@
 """DisARM: ARM with its uniform noise integrated out given the antithetic pair.
 
 Z. Dong, A. Mnih and G. Tucker, *DisARM: an antithetic gradient estimator for binary latent variables*,
-NeurIPS 2020, eq. 7; found at the same time as U2G by Yin, Ho, Yan, Qian & Zhou 2020:
+NeurIPS 2020; found at the same time as U2G by Yin, Ho, Yan, Qian & Zhou 2020:
 
     ½ (f(b) - f(b̃)) (-1)^b̃ 1[b ≠ b̃] σ(|φ|)
 """

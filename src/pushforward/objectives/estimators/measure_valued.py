@@ -1,7 +1,7 @@
 """Measure-valued gradients: differences of f between draws of two coupled measures.
 
 S. Mohamed, M. Rosca, M. Figurnov and A. Mnih, *Monte Carlo gradient estimation in machine learning*, JMLR
-2020, section 6, Table 2 and (coupling) section 7.2. For one coordinate, the others at the draw z:
+2020, section 6, coupled as in section 7. For one coordinate, the others at the draw z:
 
     Normal     ∂μ: (f(μ + σW) - f(μ - σW)) / (σ√(2π)),  W ~ Rayleigh(1)
                ∂σ: (f(μ + σM) - f(μ + σMU)) / σ,  M double-sided Maxwell, U uniform, MU standard normal

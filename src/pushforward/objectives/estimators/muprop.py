@@ -1,7 +1,7 @@
 """The score function with a first-order Taylor control variate.
 
 S. Gu, S. Levine, I. Sutskever and A. Mnih, *MuProp: unbiased backpropagation for stochastic neural
-networks*, ICLR 2016, eq. 8, for one layer, where the mean-field value is the exact mean μ = E_q[z]:
+networks*, ICLR 2016, for one layer, where the mean-field value is the exact mean μ = E_q[z]:
 
     (f(z) - f(μ) - f'(μ)ᵀ(z - μ)) ∇_θ ln q_θ(z) + f'(μ)ᵀ ∇_θ μ
 
@@ -41,10 +41,11 @@ def muprop(f: Function, samples: Samples, dist: Distribution, *, jacobians: bool
     values = evaluate(f, z, q)
     batch_ndim = len(q.batch_shape)
 
-    mu = q.dist.mean[:1].detach().requires_grad_()
-    f_mu = evaluate(f, mu, q)
-    (slope,) = torch.autograd.grad(f_mu.sum(), mu)
-    expansion = f_mu + sum_event(slope * (z - mu), batch_ndim)
+    with torch.enable_grad():
+        mu = q.dist.mean[:1].detach().requires_grad_()
+        f_mu = evaluate(f, mu, q)
+        (slope,) = torch.autograd.grad(f_mu.sum(), mu)
+    expansion = f_mu.detach() + sum_event(slope * (z - mu), batch_ndim)
 
     terms = score_terms(values, values - expansion, q.dist.log_prob(z))
     return finish(terms + linear(slope, q.dist.mean, batch_ndim), q, jacobians=jacobians)

@@ -1,7 +1,7 @@
 """The score function with a learned, input-dependent baseline.
 
-A. Mnih and K. Gregor, *Neural variational inference and learning in belief networks* (NVIL), ICML 2014,
-eq. 6-8: the signal is f(z) - C_ψ(x) - c, and C_ψ descends the mean square of that signal.
+A. Mnih and K. Gregor, *Neural variational inference and learning in belief networks* (NVIL), ICML 2014:
+the signal is f(z) - C_ψ(x) - c, and C_ψ descends the mean square of that signal.
 
 Deviations from the paper:
 1. The signal is not divided by a running standard deviation: that rescales the estimate by an amount that
@@ -24,6 +24,7 @@ from pushforward.objectives.estimators.contract import (
     evaluate,
     finish,
     lift,
+    subtract,
     zero_with_gradient,
 )
 from pushforward.objectives.estimators.score_function import score_terms
@@ -56,7 +57,7 @@ def nvil(
             f"baseline: returned shape {tuple(predicted.shape)}, expected the batch shape "
             f"{tuple(dist.batch_shape)}; end the network with .squeeze(-1)"
         )
-    signal = values.detach() - predicted - constant
+    signal = subtract(values, constant, "constant") - predicted
     loss = signal.square().sum() / q.n
     terms = score_terms(values, signal, q.dist.log_prob(z))
     return finish(terms, q, jacobians=jacobians, state=zero_with_gradient(loss))

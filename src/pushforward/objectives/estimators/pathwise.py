@@ -1,7 +1,7 @@
 """The pathwise estimator (reparameterization).
 
 D. P. Kingma and M. Welling, *Auto-Encoding Variational Bayes*, ICLR 2014, section 2.4; D. J. Rezende,
-S. Mohamed and D. Wierstra, *Stochastic backpropagation*, ICML 2014, eq. 3:
+S. Mohamed and D. Wierstra, *Stochastic backpropagation*, ICML 2014:
 
     ∇_θ E_q[f(z)] = E_ε[∇_θ f(g_θ(ε))],   z = g_θ(ε), for a Normal μ + σε
 

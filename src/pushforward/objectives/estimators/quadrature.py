@@ -1,8 +1,8 @@
 """Exact gradients of E[f(x)], x ~ N(μ, σ²), and the exact variances of their estimators, by quadrature.
 
 What S. Mohamed, M. Rosca, M. Figurnov and A. Mnih, *Monte Carlo gradient estimation in machine learning*,
-JMLR 2020, Figures 2-3 plot for f = (x - k)², exp(-kx²) and cos(kx). Composite Gauss-Legendre rules in double
-precision on ±12σ: f should be smooth, and turn less than a hundred times within σ.
+JMLR 2020, section 3, compares for f = (x - k)², exp(-kx²) and cos(kx). Composite Gauss-Legendre rules in
+double precision on ±12σ: f should be smooth, and turn less than a hundred times within σ.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """REBAR: the score function with f at the relaxed variable as control variate.
 
 G. Tucker, A. Mnih, C. J. Maddison, D. Lawson and J. Sohl-Dickstein, *REBAR: low-variance, unbiased gradient
-estimates for discrete latent variable models*, NIPS 2017, eq. 7 and section 3.2 (τ and η by the variance):
+estimates for discrete latent variable models*, NIPS 2017, with τ and η by the variance:
 
     ĝ = (f(b) - η f(σ_τ(z̃))) ∇_θ ln q_θ(b) + η ∇_θ f(σ_τ(z)) - η ∇_θ f(σ_τ(z̃))
 
 Deviations from the paper:
-1. The plain relaxation σ(z/τ), as in Grathwohl et al. 2018, not the paper's modified one (its section 3.3).
+1. The plain relaxation σ(z/τ), as in Grathwohl et al. 2018, not the paper's modified one.
 2. z and z̃ are coupled only through b, not by a shared uniform variable.
 3. Categorical variables too, with the conditional draws of the appendix.
 """

@@ -1,11 +1,11 @@
 """RELAX: the score function with a learned, differentiable control variate.
 
 W. Grathwohl, D. Choi, Y. Wu, G. Roeder and D. Duvenaud, *Backpropagation through the void*, ICLR 2018,
-Algorithm 2 and eq. 8, with z the continuous variable, b = H(z) its discrete value and z̃ ~ p(z|b):
+the discrete case, with z the continuous variable, b = H(z) its discrete value and z̃ ~ p(z|b):
 
     ĝ = (f(b) - c_φ(z̃)) ∇_θ ln q_θ(b) + ∇_θ c_φ(z) - ∇_θ c_φ(z̃)
 
-The control c_φ descends E Σ ĝ², the variance plus a constant, since ĝ is unbiased for every φ (eq. 9).
+The control c_φ descends E Σ ĝ², the variance plus a constant, since ĝ is unbiased for every φ.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ from pushforward.objectives.estimators.relaxations import (
     soften,
     tangent,
 )
-from pushforward.objectives.estimators.table import check
+from pushforward.objectives.estimators.table import check, check_temperature
 
 Soften = Callable[[Tensor, Tensor], Tensor]  # (z, temperature) -> relaxed value
 
 
 class RelaxControl(nn.Module):
-    """c_φ(z) = η f(σ(z/τ)) + r_φ(z), with η, τ and r_φ learned; section 3.2 of the paper.
+    """c_φ(z) = η f(σ(z/τ)) + r_φ(z), with η, τ and r_φ learned.
 
     network: r_φ, from z of shape (n, *batch, *event), unbounded, to (n, *batch). use_f: False leaves out
     the first term, for an f that is not differentiable or not defined between the discrete values.
@@ -60,6 +60,7 @@ class RelaxControl(nn.Module):
         temperature: float = 0.5,
     ) -> None:
         super().__init__()
+        check_temperature(temperature)
         self.network = network
         self.use_f = use_f
         self.eta = nn.Parameter(torch.ones(()), requires_grad=use_f)
@@ -95,6 +96,8 @@ def controlled(
     z = perturbed_logits(factors)
     b = harden(factors, z.detach())
     values = evaluate(f, b, q)
+    if not (torch.is_grad_enabled() and factors.logits.requires_grad):  # only the value is wanted
+        return finish(values, q, jacobians=jacobians)
     learned = [p for p in control.parameters() if p.requires_grad]
     g = _gradient(f, values.detach(), z, b, control, q, differentiable=bool(learned))
 
@@ -118,7 +121,7 @@ def _gradient(
     *,
     differentiable: bool,
 ) -> Float[Tensor, "n *z"]:
-    """ĝ by the logits, of every draw, with the graph of the control's parameters if asked. Eq. 8."""
+    """ĝ by the logits, of every draw, with the graph of the control's parameters if asked."""
     factors: Relaxable = relaxable(q.factors)
     both = torch.cat([z, conditional_logits(factors, b)])
     c = control(lambda y: evaluate(f, y, q), both, lambda x, tau: soften(factors, x, tau))

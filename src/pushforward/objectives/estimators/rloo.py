@@ -1,7 +1,7 @@
 """The score function with a leave-one-out baseline (RLOO).
 
 W. Kool, H. van Hoof and M. Welling, *Buy 4 REINFORCE samples, get a baseline for free!*, ICLR 2019
-workshop, eq. 8; before it Salimans & Knowles 2014 and, for bounds, Mnih & Rezende 2016.
+workshop; before it Salimans & Knowles 2014 and, for bounds, Mnih & Rezende 2016.
 
     (1/n) Σ_i (f(z_i) - (1/(n-1)) Σ_{j≠i} f(z_j)) ∇_θ ln q_θ(z_i)
 """

@@ -1,7 +1,7 @@
 """The score function estimator (REINFORCE), with a baseline that the caller knows.
 
 R. J. Williams, *Simple statistical gradient-following algorithms for connectionist reinforcement learning*,
-Machine Learning 8, 1992, Theorem 1 and section 4:
+Machine Learning 8, 1992, Theorem 1, for a policy of one step:
 
     ∇_θ E_q[f(z)] = E_q[(f(z) - b) ∇_θ ln q_θ(z)]
 
@@ -24,6 +24,7 @@ from pushforward.objectives.estimators.contract import (
     evaluate,
     finish,
     lift,
+    subtract,
     zero_with_gradient,
 )
 from pushforward.objectives.estimators.table import check
@@ -39,14 +40,15 @@ def score_function(
 ) -> Estimate:
     """Estimate ∇ E_q[f(z)] by (f(z) - b) ∇ ln q(z); f may be a black box in z.
 
-    baseline: b, a number or a tensor that broadcasts to the batch shape, made without these draws.
+    baseline: b, a number or a tensor of the batch shape, made without these draws.
     Raises UserError for a distribution whose support moves with its parameters.
     """
     check("score-function", samples, dist)
     q = lift(dist, samples, jacobians=jacobians)
     z = draw(q, samples)
     values = evaluate(f, z, q)
-    return finish(score_terms(values, values - baseline, q.dist.log_prob(z)), q, jacobians=jacobians)
+    signal = subtract(values, baseline, "baseline")
+    return finish(score_terms(values, signal, q.dist.log_prob(z)), q, jacobians=jacobians)
 
 
 def score_terms(

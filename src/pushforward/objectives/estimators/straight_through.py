@@ -1,7 +1,7 @@
 """The straight-through estimator.
 
 Y. Bengio, N. Léonard and A. Courville, *Estimating or propagating gradients through stochastic neurons for
-conditional computation*, arXiv:1308.3432, 2013, section 4, in the form that differentiates the mean:
+conditional computation*, arXiv:1308.3432, 2013, in the form that differentiates the mean:
 
     f'(z) ∇_θ p,   z ~ q_θ,   p = E_q[z]
 

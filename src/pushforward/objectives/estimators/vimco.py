@@ -1,6 +1,6 @@
 """VIMCO: the score function for multi-sample bounds, with a leave-one-out control.
 
-A. Mnih and D. J. Rezende, *Variational inference for Monte Carlo objectives*, ICML 2016, eq. 5-8. For
+A. Mnih and D. J. Rezende, *Variational inference for Monte Carlo objectives*, ICML 2016. For
 L = ln (1/k) Σ w_i, where ŵ_i is the geometric mean of the other weights and L_{-i} is L with ŵ_i for w_i:
 
     ∇L ≈ Σ_i (L - L_{-i}) ∇ ln q(z_i) + Σ_i (w_i / Σ_j w_j) ∇ ln w_i

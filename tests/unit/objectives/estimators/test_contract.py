@@ -202,7 +202,7 @@ def test_other_distributions_give_a_surrogate_but_no_jacobians():
     torch.testing.assert_close(mu.grad, torch.ones(2))  # E[ln z] = μ
     mixture = MixtureSameFamily(Categorical(logits=torch.zeros(2)), Normal(mu, torch.ones(2)))
     assert torch.isfinite(score_function(torch.square, 50, mixture).surrogate)
-    with pytest.raises(UserError, match="jacobians: given a LogNormal, but only Bernoulli"):
+    with pytest.raises(UserError, match="jacobians: given True for a LogNormal, but only Bernoulli"):
         pathwise(torch.log, 4, lognormal, jacobians=True)
 
 
@@ -229,3 +229,23 @@ def test_nested_independents_are_unwrapped():
     dist = Independent(Independent(Normal(torch.zeros(2, 3, 4, requires_grad=True), 1.0), 1), 1)
     estimate = score_function(lambda z: z.square().sum((-1, -2)), 5, dist, jacobians=True)
     assert estimate.jacobians["loc"].shape == (5, 2, 3, 4)
+
+
+@pytest.mark.parametrize(("name", "problem"), PAIRS)
+def test_without_gradients_there_is_still_a_value(name, problem):
+    dist = PROBLEMS[problem]()
+    f = coupled(weights(dist))
+    with torch.no_grad():
+        value = FUNCTIONS[name](f, 4, dist, **options(name)).surrogate
+        assert value.isfinite()
+        assert not value.requires_grad
+        with pytest.raises(UserError, match=r"jacobians: given True for a .*gradients are disabled"):
+            FUNCTIONS[name](f, 4, dist, jacobians=True, **options(name))
+
+
+def test_counts_and_truth_values_are_rewards():
+    dist = FINITE["bernoulli"]()
+    for f in (lambda z: z.long().sum(-1), lambda z: z.sum(-1) > 1):
+        surrogate, jacobians = rloo(f, 6, dist, jacobians=True)
+        assert surrogate.is_floating_point()
+        assert jacobians["logits"].abs().sum() > 0

@@ -113,6 +113,17 @@ def test_nvil_refuses_a_baseline_that_would_broadcast():
         nvil(lambda z: z.sum(-1), 3, dist, baseline=nn.Linear(4, 1), context=torch.ones(2, 4))
 
 
+def test_baselines_that_would_enlarge_the_batch_are_refused():
+    dist = FINITE["bernoulli"]()
+    f = lambda z: z.sum(-1)  # noqa: E731
+    with pytest.raises(
+        UserError, match=r"baseline: given shape \(2, 1\), expected a number or the batch shape"
+    ):
+        score_function(f, 3, dist, baseline=torch.ones(2, 1))
+    with pytest.raises(UserError, match=r"constant: given shape \(2, 1\)"):
+        nvil(f, 3, dist, baseline=lambda x: x, context=torch.zeros(2), constant=torch.ones(2, 1))
+
+
 def test_muprop_has_no_variance_where_f_is_linear():
     dist = FINITE["bernoulli"]()
     phi = weights(dist).detach()
