@@ -1,0 +1,217 @@
+"""The docs build: it fails on an undocumented symbol, and docstrings survive their way into it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from docutils.core import publish_string
+
+import pushforward
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(autouse=True)
+def _extensions(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS / "_ext"))
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Write a package of the given modules and import it."""
+
+    def write(**sources: str):
+        folder = tmp_path / "sketch"
+        folder.mkdir()
+        for name, source in sources.items():
+            (folder / f"{name}.py").write_text(textwrap.dedent(source))
+        monkeypatch.syspath_prepend(str(tmp_path))
+        for name in [n for n in sys.modules if n.split(".")[0] == "sketch"]:
+            monkeypatch.delitem(sys.modules, name)
+        return importlib.import_module("sketch")
+
+    return write
+
+
+DOCUMENTED = '''
+    """A module."""
+    import math
+    from collections.abc import Callable
+    from dataclasses import dataclass
+
+    def f():
+        """A function."""
+
+    def _private(): ...
+
+    @dataclass
+    class C:
+        """A class whose field holds a function, and with private and magic methods."""
+
+        field: Callable[[int], int] = lambda n: n
+
+        def method(self):
+            """A method."""
+
+        def _private(self): ...
+'''
+
+
+def test_a_documented_package_has_no_undocumented_symbol(package):
+    from symbols import undocumented
+
+    assert undocumented(package(__init__=DOCUMENTED, part=DOCUMENTED)) == []
+
+
+def test_every_kind_of_undocumented_symbol_is_found(package):
+    from symbols import undocumented
+
+    bare = '''
+        from dataclasses import dataclass
+        from typing import NamedTuple
+
+        def f(): ...
+
+        @dataclass
+        class D:
+            x: int
+
+        class T(NamedTuple):
+            x: int
+
+        class C:
+            """Documented."""
+
+            def method(self): ...
+            @property
+            def prop(self): ...
+            @staticmethod
+            def static(): ...
+            @classmethod
+            def of(cls): ...
+    '''
+    found = undocumented(package(__init__='"""Documented."""', bare=bare))
+    assert found == [
+        "sketch.bare",
+        "sketch.bare.f",
+        "sketch.bare.D",
+        "sketch.bare.T",
+        "sketch.bare.C.method",
+        "sketch.bare.C.prop",
+        "sketch.bare.C.static",
+        "sketch.bare.C.of",
+    ]
+
+
+def test_an_inherited_docstring_does_not_count(package):
+    from symbols import undocumented
+
+    source = '''
+        """A module."""
+
+        class A:
+            """A class."""
+
+            def method(self):
+                """A method."""
+
+        class B(A):
+            """Another."""
+
+            def method(self): ...
+    '''
+    assert undocumented(package(__init__=source)) == ["sketch.B.method"]
+
+
+def test_the_build_stops_at_an_undocumented_symbol(package, monkeypatch, tmp_path):
+    import apipages
+    from sphinx.errors import ExtensionError
+
+    package(__init__="def f():\n    return 1\n")
+    monkeypatch.setattr(apipages, "PACKAGE", "sketch")
+    with pytest.raises(ExtensionError, match=r"sketch, sketch\.f$"):
+        apipages.write_pages(type("App", (), {"srcdir": str(tmp_path)}))
+    assert not (tmp_path / "generated").exists()
+
+
+def test_pushforward_is_documented():
+    from symbols import public_modules, undocumented
+
+    assert len(public_modules(pushforward)) > 20
+    assert undocumented(pushforward) == []
+
+
+HOSTILE = """D. P. Kingma and M. Welling, *Auto-Encoding Variational Bayes*: eq. 10.
+
+-E_q[ln p(x|z)] and |KL - C| of (n, *batch, *event), `f(x)`s, a stray ` and trailing_.
+Deviations:
+1. Adam, whose rate
+   is 1e-3.
+2. No decay.
+
+    code = "as *it* stands"
+"""
+
+
+def test_docstrings_are_plain_text():
+    from plain import to_rst
+
+    settings = {"report_level": 1, "halt_level": 1, "input_encoding": "unicode"}  # any complaint raises
+    text = publish_string(
+        "\n".join(to_rst(HOSTILE.splitlines())), writer="pseudoxml", settings_overrides=settings
+    ).decode()
+    words = " ".join(text.split())
+    assert "D. P. Kingma and M. Welling," in words
+    assert "<emphasis> Auto-Encoding Variational Bayes" in words
+    assert (
+        "-E_q[ln p(x|z)] and |KL - C| of (n, *batch, *event), <literal> f(x) s, a stray ` and trailing_."
+        in words
+    )
+    assert words.count("<list_item>") == 2
+    assert 'code = "as *it* stands"' in words
+
+
+@dataclass
+class Base:
+    """Options."""
+
+    latent_dim: int = 16
+    """Dimensions
+    of z."""
+
+
+@dataclass
+class Recipe(Base):
+    """More options."""
+
+    sigma: Literal["optimal", "learned"] | float | None = None
+    """Noise."""
+    hidden: tuple[int, ...] = (512, 256)
+    """Widths."""
+
+
+def test_options_are_read_from_the_dataclass_and_its_bases():
+    from options import options_of
+
+    assert [tuple(o) for o in options_of(Recipe)] == [
+        ("--latent-dim", "int", "16", "Dimensions of z."),
+        ("--sigma", "optimal, learned, float", "–", "Noise."),
+        ("--hidden", "ints", "512 256", "Widths."),
+    ]
+
+
+def test_an_option_without_a_text_is_refused():
+    from options import options_of
+
+    @dataclass
+    class Silent:
+        loud: int = 1
+
+    with pytest.raises(ValueError, match=r"Silent\.loud has no text"):
+        list(options_of(Silent))
