@@ -15,7 +15,7 @@ PYTHON ?= python3
 PIP_FLAGS ?=
 PYTEST_FLAGS ?=
 DEMO ?= runs/demo
-DEMO_FLAGS := --data mnist5k --likelihood bernoulli --latent-dim 8 --hidden 512 256 --steps 4000
+DEMO_FLAGS := --data mnist5k --likelihood bernoulli --latent-dim 5 --hidden 512 256 --steps 4000
 
 VENV := .venv
 BIN := $(VENV)/bin
