@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from pushforward.distributions.likelihood import Likelihood
+from pushforward.distributions.likelihood import Likelihood, at_least_single
 
 
 class Bernoulli(Likelihood):
@@ -30,7 +30,7 @@ class Bernoulli(Likelihood):
     def prepare(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Binarize to {-1, 1} as the protocol says."""
         if self.binarization == "dynamic":
-            return torch.bernoulli(x.add(1).mul_(0.5)).mul_(2).sub_(1)
+            return draw_binary(x)
         if self.binarization == "static":
             return x.ge(0).to(x.dtype).mul_(2).sub_(1)
         if not self._checked:
@@ -45,9 +45,13 @@ class Bernoulli(Likelihood):
         return x
 
     def log_prob(self, decoded: Float[Tensor, "b c h w"], x: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
-        """-(binary cross-entropy), summed over pixels."""
-        target = x.add(1).mul_(0.5)
-        cross_entropy = F.binary_cross_entropy_with_logits(decoded.float(), target, reduction="none")
+        """-(binary cross-entropy), summed over pixels; x is as `prepare` gave it."""
+        logits = at_least_single(decoded)
+        if self.binarization == "none":
+            target = x.add(1).mul_(0.5)
+            cross_entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        else:  # the same for x in {-1, 1}, in fewer passes over memory
+            cross_entropy = F.softplus(-logits * x)
         return -cross_entropy.flatten(1).sum(1)
 
     def mean(self, decoded: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
@@ -57,3 +61,15 @@ class Bernoulli(Likelihood):
     def sample(self, decoded: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Binary images in {-1, 1}."""
         return torch.bernoulli(decoded.float().sigmoid()).mul(2).sub(1)
+
+
+def draw_binary(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    """Pixels in {-1, 1}, each 1 with probability (x + 1)/2 to within 2^-17; black and white stay.
+
+    Four pixels share the 64 random bits of one draw, which is several times faster than
+    `torch.bernoulli` on a CPU and no longer a tenth of a small model's step.
+    """
+    per_image = x[0].numel()
+    bits = torch.randint(-(2**63), 2**63 - 1, (len(x), -(-per_image // 4)), device=x.device)
+    uniform = bits.view(torch.int16)[:, :per_image].reshape(x.shape)
+    return torch.copysign(torch.ones((), device=x.device), x * 2**15 - uniform - 0.5)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pushforward.distributions.likelihood import LEVEL_WIDTH, Likelihood
+from pushforward.distributions.likelihood import LEVEL_WIDTH, Likelihood, at_least_single
 from pushforward.errors import UserError
 
 
@@ -55,7 +55,7 @@ class Gaussian(Likelihood):
 
     def log_prob(self, decoded: Float[Tensor, "b c h w"], x: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
         """-‖x - f(z)‖²/(2σ²) - D ln σ - (D/2) ln 2π."""
-        squared = (x - decoded.float()).square().flatten(1)
+        squared = (x - at_least_single(decoded)).square().flatten(1)
         log_sigma = self._log_sigma(squared)
         constant = log_sigma + 0.5 * math.log(2 * math.pi)
         return -0.5 * squared.sum(1) * torch.exp(-2 * log_sigma) - squared.shape[1] * constant

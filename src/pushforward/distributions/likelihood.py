@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -13,6 +14,11 @@ LEVEL_WIDTH = 2 / 255  # between neighbouring uint8 levels on the scale [-1, 1]
 def snap_to_levels(x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     """The nearest of the 256 levels that eight bits can hold, on the scale [-1, 1]."""
     return x.clamp(-1, 1).add(1).div(LEVEL_WIDTH).round().mul(LEVEL_WIDTH).sub(1)
+
+
+def at_least_single(x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """Half precision raised to float32, in which sums over pixels are taken; doubles stay doubles."""
+    return x if x.dtype == torch.float64 else x.float()
 
 
 class Likelihood(nn.Module, ABC):

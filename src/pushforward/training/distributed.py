@@ -148,7 +148,6 @@ _IN_PLACE = {
     Tensor.geometric_,
 }
 _UNSUPPORTED = {
-    torch.randint,
     torch.randint_like,
     Tensor.bernoulli_,
     Tensor.random_,
@@ -176,6 +175,9 @@ class GlobalNoise(TorchFunctionMode):
         kwargs = kwargs or {}
         if func in _FACTORIES:
             return self._factory(func, args, kwargs)
+        if func is torch.randint and len(args) > 1 and len(args[-1]):
+            *bounds, size = args  # ([low,] high, size)
+            return self._own(func(*bounds, (size[0] * self.world.size, *size[1:]), **kwargs))
         if func in _LIKE:
             wide = self._widen(args[0])
             return self._own(func(wide, *args[1:], **kwargs))
