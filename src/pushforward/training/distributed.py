@@ -137,6 +137,7 @@ def _check_device(device: str) -> None:
 
 
 _FACTORIES = {torch.randn, torch.rand}
+_INTEGERS = {torch.randint}
 _LIKE = {torch.randn_like, torch.rand_like}
 _OF_TENSORS = {torch.bernoulli, torch.normal, torch.multinomial, torch.poisson}
 _IN_PLACE = {
@@ -175,7 +176,7 @@ class GlobalNoise(TorchFunctionMode):
         kwargs = kwargs or {}
         if func in _FACTORIES:
             return self._factory(func, args, kwargs)
-        if func is torch.randint and len(args) > 1 and len(args[-1]):
+        if func in _INTEGERS and len(args) > 1 and len(args[-1]):
             *bounds, size = args  # ([low,] high, size)
             return self._own(func(*bounds, (size[0] * self.world.size, *size[1:]), **kwargs))
         if func in _LIKE:
