@@ -270,8 +270,11 @@ class _Run:
 
     def _observers(self, steps: int) -> list[Observer]:
         every = self.config.train.sample_every
-        observers: list[Observer] = [SamplePictures(every=max(1, steps // 8) if every is None else every)]
-        if self.validation is not None:
+        algorithm, observers = self.trainer.algorithm, list[Observer]()
+        # An observer reads what an algorithm offers, and not every one can sample or has a likelihood.
+        if hasattr(algorithm, "sample"):
+            observers.append(SamplePictures(every=max(1, steps // 8) if every is None else every))
+        if self.validation is not None and hasattr(algorithm, "log_weights"):
             observers.append(
                 Validation(
                     self.validation.images,
