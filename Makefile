@@ -29,6 +29,8 @@ DEVELOPED := $(VENV)/.stamp-dev
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# One thread: so small a model gains little from more, and loses much where the cores are shared.
+demo: export OMP_NUM_THREADS ?= 1
 demo: $(RUNNABLE) ## train a VAE on embedded digits in about a minute and write its report
 	@if [ -f $(DEMO)/config.yaml ]; then \
 	    $(BIN)/pushforward train --resume $(DEMO); \
