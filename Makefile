@@ -2,8 +2,7 @@
 # reach packages. `make demo` installs what a run needs; the other targets add the developer's tools.
 #
 #   make demo PYTHON=python3.12       another interpreter
-#   make demo PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
-#                                     on Linux, take PyTorch's CPU build and not its gigabytes of CUDA
+#   make demo PIP_FLAGS="..."         further options of pip, such as where to find PyTorch's CPU build
 #   make test PYTEST_FLAGS="-k resume"
 
 SHELL := /bin/bash

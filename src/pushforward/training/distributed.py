@@ -137,7 +137,7 @@ def _check_device(device: str) -> None:
 
 
 _FACTORIES = {torch.randn, torch.rand}
-_INTEGERS = {torch.randint}
+_INTEGERS: set[Callable[..., Any]] = {torch.randint}
 _LIKE = {torch.randn_like, torch.rand_like}
 _OF_TENSORS = {torch.bernoulli, torch.normal, torch.multinomial, torch.poisson}
 _IN_PLACE = {
@@ -195,6 +195,7 @@ class GlobalNoise(TorchFunctionMode):
         return func(*args, **kwargs)
 
     def _factory(self, func: Callable[..., Tensor], args: Sequence[Any], kwargs: Any) -> Tensor:
+        kwargs = dict(kwargs)
         size = kwargs.pop("size", None)
         if size is None:
             size = args[0] if len(args) == 1 and not isinstance(args[0], int) else args
