@@ -1,0 +1,51 @@
+"""The table of experiments: a name -> the module that defines it. Torch-free, so that listing is instant."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+
+from pushforward.errors import UserError, did_you_mean
+from pushforward.experiments.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One experiment. module: where its `EXPERIMENT` is. summary: a line for the listing."""
+
+    name: str
+    module: str
+    summary: str
+
+
+EXPERIMENTS = {
+    entry.name: entry
+    for entry in (
+        Entry(
+            "gaussian-mse",
+            "pushforward.experiments.gaussian_mse",
+            "a Gaussian decoder with fixed σ is squared error; with a learned σ it is not",
+        ),
+        Entry(
+            "bernoulli-bce",
+            "pushforward.experiments.bernoulli_bce",
+            "a Bernoulli decoder is cross-entropy on binary images; on grey ones it is no likelihood",
+        ),
+    )
+}
+
+
+def find_entry(name: str) -> Entry:
+    """The entry of that name. Raises UserError with the nearest name and the whole list."""
+    if name not in EXPERIMENTS:
+        raise UserError(
+            f"NAME: there is no experiment '{name}'{did_you_mean(name, EXPERIMENTS)}. "
+            f"Known: {', '.join(EXPERIMENTS)}"
+        )
+    return EXPERIMENTS[name]
+
+
+def load_experiment(module: str) -> Experiment:
+    """Import the module and return its `EXPERIMENT` (this may import torch)."""
+    experiment: Experiment = importlib.import_module(module).EXPERIMENT
+    return experiment
