@@ -6,8 +6,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from pushforward.core import Finding
+from pushforward.diagnostics.latent_information import LatentInformation
 
 ACTIVE_VARIANCE = 0.01
+ACTIVE_NATS = 0.01
+DEAD_NATS = 0.1
 
 
 def active_units(mu: Float[Tensor, "n d"], *, threshold: float = ACTIVE_VARIANCE) -> Bool[Tensor, " d"]:
@@ -16,31 +19,53 @@ def active_units(mu: Float[Tensor, "n d"], *, threshold: float = ACTIVE_VARIANCE
 
 
 def diagnose_posterior_collapse(
-    mu: Float[Tensor, "n d"], kl: Float[Tensor, "n d"], *, command: str = ""
+    mu: Float[Tensor, "n d"],
+    kl: Float[Tensor, "n d"],
+    *,
+    command: str = "",
+    information: LatentInformation | None = None,
 ) -> Finding | None:
-    """A finding where at most half of the latent dimensions are active, else None.
+    """A finding where at most half of the latent dimensions are active or z says nothing, else None.
 
     mu: posterior means of n held-out images. kl: their KL in nats, per dimension. Few active units of
-    many are normal for a wide latent space; none at all means that the decoder ignores z.
+    many are normal for a wide latent space; none at all means that the decoder ignores z. information:
+    what z says of the image; it decides in place of the means' variance, since means may move a little
+    without saying anything, and variances may speak where means stand still. A dimension is then active
+    that says more than 0.01 nats, and the posterior is dead that says less than 0.1.
     """
-    active = int(active_units(mu).sum())
     d = mu.shape[1]
-    if active > d // 2:
+    if information is None:
+        active = int(active_units(mu).sum())
+        dead = active == 0
+    else:
+        active = int((information.dimension_information > ACTIVE_NATS).sum())
+        dead = information.information < DEAD_NATS
+    if active > d // 2 and not dead:
         return None
-    dead = active == 0
     # The variance of n means is known to about sqrt(2/n): few images, little confidence.
     confidence = max(0.0, 1 - (2 / max(2, len(mu))) ** 0.5)
     return Finding(
         name="posterior-collapse",
         severity="critical" if dead else "warning",
         confidence=round(confidence, 2),
-        evidence=f"{active} of {d} latent dimensions are active, KL {kl.sum(1).mean():.2f} nats an image",
+        evidence=f"{active} of {d} latent dimensions are active, KL {kl.sum(1).mean():.2f} nats an image"
+        + _what_z_says(information),
         advice=(
             "the decoder ignores the latent code: lower the learning rate, or use a likelihood with a "
             "smaller noise scale (--likelihood gaussian --sigma optimal)"
             if dead
-            else f"the data did not need more than about {active} dimensions: a smaller latent space "
-            "trains faster and samples no worse"
+            else f"the data did not need more than about {max(1, active)} dimensions: a smaller latent "
+            "space trains faster and samples no worse"
         ),
         command=command if dead else f"--latent-dim {max(2, active)}",
+    )
+
+
+def _what_z_says(information: LatentInformation | None) -> str:
+    if information is None:
+        return ""
+    bound = "at least " if information.saturated else ""
+    return (
+        f", of which z tells {bound}{information.information:.2f} nats of the image "
+        f"(at most {information.ceiling:.1f} can be seen with {information.n:,} images)"
     )

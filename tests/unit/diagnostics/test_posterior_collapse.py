@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from pushforward.diagnostics.latent_information import latent_information
 from pushforward.diagnostics.posterior_collapse import active_units, diagnose_posterior_collapse
+from pushforward.objectives.elbo import gaussian_kl
 
 
 def means(n: int, active: int, dead: int) -> torch.Tensor:
@@ -50,3 +52,33 @@ def test_confidence_grows_with_the_images_seen():
     assert many is not None
     assert 0 <= few.confidence < 0.5
     assert many.confidence == pytest.approx(0.98)
+
+
+def test_moving_means_that_say_nothing_are_dead_when_information_is_measured():
+    mu, log_var = 0.15 * torch.randn(500, 3), torch.zeros(500, 3)  # variance 0.02 beside a noise of 1
+    kl = gaussian_kl(mu, log_var)
+    assert diagnose_posterior_collapse(mu, kl) is None
+    finding = diagnose_posterior_collapse(mu, kl, information=latent_information(mu, log_var))
+    assert finding is not None
+    assert finding.severity == "critical"
+    assert "nats of the image (at most 6.2 can be seen with 500 images)" in finding.evidence
+
+
+def test_variances_that_speak_are_not_dead():
+    mu = torch.zeros(500, 2)
+    log_var = torch.tensor([[-6.0, 0.0], [0.0, -6.0]]).repeat(250, 1)
+    kl = gaussian_kl(mu, log_var)
+    alone = diagnose_posterior_collapse(mu, kl)
+    assert alone is not None
+    assert alone.severity == "critical"
+    assert diagnose_posterior_collapse(mu, kl, information=latent_information(mu, log_var)) is None
+
+
+def test_saturated_information_is_given_as_a_lower_bound():
+    mu = torch.cat([30 * torch.randn(50, 1), torch.zeros(50, 3)], dim=1)
+    log_var = torch.full_like(mu, -4.0)
+    finding = diagnose_posterior_collapse(
+        mu, gaussian_kl(mu, log_var), information=latent_information(mu, log_var)
+    )
+    assert finding is not None
+    assert "z tells at least 3." in finding.evidence
