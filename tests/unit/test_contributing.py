@@ -22,7 +22,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), flags=re.MULTIL
 
 
 @pytest.fixture
-def autoencoder(tmp_path, monkeypatch) -> str:
+def dae(tmp_path, monkeypatch) -> str:
     """Do what the page says: write the files, add the line."""
     *files, line = BLOCKS
     for block in files:
@@ -49,8 +49,8 @@ def autoencoder(tmp_path, monkeypatch) -> str:
         test_conformance.test_state_is_tensors_and_json,
     ],
 )
-def test_it_conforms(autoencoder, test):
-    test(autoencoder)
+def test_it_conforms(dae, test):
+    test(dae)
 
 
 @pytest.mark.parametrize(
@@ -60,15 +60,15 @@ def test_it_conforms(autoencoder, test):
         test_conformance.test_a_resumed_run_is_bit_identical,
     ],
 )
-def test_it_conforms_as_a_run(autoencoder, test, tmp_path):
-    test(autoencoder, tmp_path)
+def test_it_conforms_as_a_run(dae, test, tmp_path):
+    test(dae, tmp_path)
 
 
-def test_it_trains_and_loads(autoencoder, tmp_path):
+def test_it_trains_and_loads(dae, tmp_path):
     images = small_images(60).images
     np.savez(tmp_path / "blobs.npz", images=images[:, 0].numpy())
     folder = pushforward.train(
-        autoencoder,
+        dae,
         data=str(tmp_path / "blobs.npz"),
         run=str(tmp_path / "run"),
         steps=200,
@@ -77,10 +77,10 @@ def test_it_trains_and_loads(autoencoder, tmp_path):
     )
     model = pushforward.load(folder)
     x = images.float() / 127.5 - 1
-    fresh = methods.recipe_class(autoencoder)(latent_dim=40, hidden=(64,)).build((1, 8, 8))
+    fresh = methods.recipe_class(dae)(latent_dim=40, hidden=(64,)).build((1, 8, 8))
     with torch.no_grad():
         before = (fresh.reconstruct(x) - x).square().mean()
     assert (model.reconstruct(images) - x).square().mean() < before / 2
     assert model.encode(images).shape == (60, 40)
-    with pytest.raises(UserError, match=r"sample: the method 'autoencoder' cannot; it can encode"):
+    with pytest.raises(UserError, match=r"sample: the method 'dae' cannot; it can encode"):
         model.sample(1)
