@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 
 from pushforward.config import RunConfig
-from pushforward.data import Dataset, load_dataset, load_splits
+from pushforward.data import Dataset, Splits, load_dataset, load_splits
 from pushforward.errors import UserError
 from pushforward.models import Model, Which, load
 from pushforward.runs import load_data, read_run, split_validation
@@ -87,7 +87,7 @@ def prepared(config: RunConfig, images: Dataset) -> Dataset:
 
 def _own(config: RunConfig, split: Split) -> Shown:
     splits = load_data(config.train)
-    note = _changed(config, {"train": splits.train.fingerprint, "test": splits.test.fingerprint})
+    note = changed_data(config, splits)
     if split == "test":
         return Shown(prepared(config, splits.test), "test", note)
     train, validation = split_validation(splits.train, config.train.validation)
@@ -114,8 +114,10 @@ def _other(config: RunConfig, model: Model, data: str, split: Split | None) -> S
     return Shown(prepared(config, chosen), split)
 
 
-def _changed(config: RunConfig, now: dict[str, str]) -> str:
+def changed_data(config: RunConfig, splits: Splits) -> str:
+    """A sentence where the images are no longer those of the training, else the empty string."""
     was = config.provenance.get("data", {})
+    now = {"train": splits.train.fingerprint, "test": splits.test.fingerprint}
     changed = [name for name, mark in now.items() if was.get(f"{name}_fingerprint", mark) != mark]
     if not changed:
         return ""

@@ -15,17 +15,27 @@ from pushforward.core import Clock, Observation, Observer, Snapshot, to_uint8
 LABEL_SIZE = 13  # pixels
 
 
-def grid(images: Tensor, *, columns: int | None = None, pad: int = 2, scale: int = 1) -> Image.Image:
-    """Tile float images in [-1, 1], (n, c, h, w), row by row on white. scale: whole pixel enlargement."""
+def grid(
+    images: Tensor, *, columns: int | None = None, pad: int = 2, scale: int = 1, clear: bool = False
+) -> Image.Image:
+    """Tile float images in [-1, 1], (n, c, h, w), row by row on white.
+
+    scale: whole pixel enlargement. clear: transparent gaps instead of white ones, and no border.
+    """
+    images = to_uint8(images.cpu())
+    if clear and images.shape[1] in (1, 3):
+        images = torch.cat([images, torch.full_like(images[:, :1], 255)], 1)
     n, c, h, w = images.shape
     columns = columns or max(1, round(n**0.5))
-    rows = -(-n // columns)
-    canvas = torch.full((c, rows * (h + pad) + pad, columns * (w + pad) + pad), 255, dtype=torch.uint8)
-    for i, image in enumerate(to_uint8(images.cpu())):
-        top, left = pad + (i // columns) * (h + pad), pad + (i % columns) * (w + pad)
+    lines = -(-n // columns)
+    gap, edge = (0, 0) if clear else (255, pad)
+    size = (lines * (h + pad) - pad + 2 * edge, columns * (w + pad) - pad + 2 * edge)
+    canvas = torch.full((c, *size), gap, dtype=torch.uint8)
+    for i, image in enumerate(images):
+        top, left = edge + (i // columns) * (h + pad), edge + (i % columns) * (w + pad)
         canvas[:, top : top + h, left : left + w] = image
-    picture = to_pil(canvas)
-    return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+    tiled = to_pil(canvas)
+    return tiled.resize((tiled.width * scale, tiled.height * scale), Image.Resampling.NEAREST)
 
 
 def picture(image: Tensor, *, scale: int = 1) -> Image.Image:

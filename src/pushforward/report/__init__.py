@@ -5,6 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def write_report(folder: Path) -> Path:
-    """Write RUN/report.html."""
-    return folder / "report.html"
+def write_report(folder: Path, out: Path | None = None) -> Path:
+    """Write RUN/report.html, or `out`, in one step, and return its path.
+
+    The page needs no other file and no network. It works for a run that is not finished: what is not
+    there yet is left out. Raises UserError where the folder is no run.
+    """
+    from pushforward.report.facts import read_facts
+    from pushforward.report.page import render
+    from pushforward.training.checkpoint import write_durably
+
+    path = out or folder / "report.html"
+    write_durably(path, render(read_facts(folder)).encode())
+    return path

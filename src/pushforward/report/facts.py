@@ -1,0 +1,157 @@
+"""Everything that a report tells, read from a run folder; what cannot be had is left out and noted."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pushforward.config import RunConfig
+from pushforward.core import Finding
+from pushforward.data import Dataset, Scan
+from pushforward.errors import UserError
+from pushforward.evaluation import Evaluation, evaluate
+from pushforward.inspection import changed_data, pick, prepared
+from pushforward.models import Model, load
+from pushforward.observers.findings import read_findings
+from pushforward.runs import load_data, read_run, split_validation
+from pushforward.training.folder import read_metrics
+
+# Pixel values that the evaluation may decode: 500 images of 28 x 28 with 100 samples each, about 2 s.
+BUDGET = 500 * 100 * 784
+MOST_IMAGES, LEAST_IMAGES = 500, 20
+MOST_SAMPLES, LEAST_SAMPLES = 100, 10
+
+
+@dataclass(frozen=True)
+class Images:
+    """The run's images as training saw them. scans: how reading went, one a source."""
+
+    train: Dataset
+    held_out: Dataset
+    scans: tuple[Scan, ...]
+    how: str
+    validation: int = 0
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A run, looked at once.
+
+    rows: of metrics.jsonl. best: `model.json` of the best checkpoint. notes: what a reader should know
+    of this report: what could not be read, what changed since.
+    """
+
+    folder: Path
+    config: RunConfig
+    rows: list[dict[str, Any]]
+    finished: bool
+    running: bool
+    findings: list[Finding] = field(default_factory=list)
+    best: dict[str, Any] | None = None
+    model: Model | None = None
+    images: Images | None = None
+    evaluation: Evaluation | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def step(self) -> int:
+        """The last step that was logged."""
+        return max((row.get("step", 0) for row in self.rows), default=0)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the training so far."""
+        return max((row.get("seconds", 0.0) for row in self.rows), default=0.0)
+
+
+def read_facts(folder: Path) -> Facts:
+    """Read a run folder and measure its model. Raises UserError only where the folder is no run."""
+    config = read_run(folder)
+    notes: list[str] = []
+    model = _model(folder, notes)
+    images = _images(config, notes)
+    if model and images and images.held_out.shape != model.shape:
+        notes.append(
+            f"the images have the shape {images.held_out.shape} now and the model takes {model.shape}, so "
+            "nothing could be measured"
+        )
+        images = None
+    return Facts(
+        folder,
+        config,
+        read_metrics(folder / "metrics.jsonl"),
+        finished=(folder / "DONE").exists(),
+        running=(folder / "LOCK").exists(),
+        findings=_findings(folder, notes),
+        best=_json(folder / "best" / "model.json"),
+        model=model,
+        images=images,
+        evaluation=_evaluation(model, images) if model and images else None,
+        notes=notes,
+    )
+
+
+def effort(available: int, pixel_values: int) -> tuple[int, int]:
+    """How many images to measure on, with how many samples each, so that a report takes seconds.
+
+    A rule of sizes alone, so that the same run has the same report everywhere.
+    """
+    decodes = BUDGET // pixel_values
+    n = min(available, MOST_IMAGES, max(LEAST_IMAGES, decodes // LEAST_SAMPLES))
+    return n, min(MOST_SAMPLES, max(LEAST_SAMPLES, decodes // max(1, n)))
+
+
+def _evaluation(model: Model, images: Images) -> Evaluation:
+    n, k = effort(len(images.held_out), math.prod(model.shape))
+    return evaluate(model, pick(images.held_out, n, 0).images, k=k)
+
+
+def _model(folder: Path, notes: list[str]) -> Model | None:
+    if not (folder / "model.json").is_file():
+        notes.append("no model is saved yet, so there are no pictures and no measurements of it")
+        return None
+    try:
+        return load(folder)
+    except UserError as error:
+        notes.append(f"the model could not be loaded ({error})")
+        return None
+
+
+def _images(config: RunConfig, notes: list[str]) -> Images | None:
+    try:
+        splits = load_data(config.train)
+    except UserError as error:
+        notes.append(f"the images could not be read again ({error})")
+        return None
+    changed = changed_data(config, splits)
+    if changed:
+        notes.append(f"{changed}; pictures and figures below are of the images as they are now")
+    train, validation = split_validation(splits.train, config.train.validation)
+    scans = {scan.source: scan for scan in (splits.train.scan, splits.test.scan)}
+    return Images(
+        prepared(config, train),
+        prepared(config, splits.test),
+        tuple(scans.values()),
+        splits.how,
+        0 if validation is None else len(validation),
+    )
+
+
+def _findings(folder: Path, notes: list[str]) -> list[Finding]:
+    order = {"critical": 0, "warning": 1, "info": 2}
+    try:
+        return sorted(read_findings(folder / "findings.json"), key=lambda f: order.get(f.severity, 3))
+    except (ValueError, TypeError) as error:
+        notes.append(f"findings.json is damaged ({error})")
+        return []
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return content

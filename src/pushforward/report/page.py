@@ -1,0 +1,178 @@
+"""From facts to the page: the headline, the sections that apply, and the template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pushforward import __version__
+from pushforward.config import RunConfig
+from pushforward.data import Scan
+from pushforward.evaluation import Metric
+from pushforward.methods import METHODS
+from pushforward.report import asked, pictures, training, words
+from pushforward.report.facts import Facts
+
+MOST_SKIPPED = 20
+MOST_FIGURES = 4
+TOLD = {
+    "elbo": "evidence lower bound on ln p(x)",
+    "bits/dimension": "bits per dimension",
+    "kl": "KL of the code from the prior",
+    "active_units": "active latent dimensions",
+    "reconstruction_error": "reconstruction error",
+}
+# What the headline shows where it was measured; the first four.
+HEADLINE = ("iwae", "bits/dimension", "active_units", "reconstruction_error", "elbo")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of the headline or a row of the table of measurements."""
+
+    name: str
+    label: str
+    value: str
+    interval: str
+    unit: str
+    better: str = ""
+
+
+def render(facts: Facts) -> str:
+    """The page of a run."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pushforward.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"number": words.number}
+    return environment.get_template("page.html").render(**context(facts))
+
+
+def context(facts: Facts) -> dict[str, Any]:
+    """What the template shows."""
+    config = facts.config
+    method = METHODS[config.method]
+    return {
+        "name": facts.folder.resolve().name,
+        "method": config.method,
+        "summary": method.summary.partition(":")[0],
+        "paper": method.paper,
+        "version": __version__,
+        "status": status(facts),
+        "finished": facts.finished,
+        "length": length(facts),
+        "headline": headline(facts),
+        "measured": [measured(m) for m in facts.evaluation.metrics] if facts.evaluation else [],
+        "not_measured": facts.evaluation.skipped if facts.evaluation else (),
+        "measured_on": facts.evaluation.n if facts.evaluation else 0,
+        "held_out": len(facts.images.held_out) if facts.images else 0,
+        "best": facts.best,
+        "panels": training.panels(facts.rows),
+        "pictures": pictures.take(facts),
+        "findings": facts.findings,
+        "notes": facts.notes,
+        "data": data(facts),
+        "choices": asked.choices(config),
+        "yaml": config.to_yaml(),
+        "command": asked.command(config, run=f"{facts.folder.resolve().name}-again"),
+        "provenance": provenance(config),
+    }
+
+
+def status(facts: Facts) -> str:
+    """Whether the run is over, in words."""
+    steps = facts.config.train.steps
+    if facts.finished:
+        return "finished"
+    where = f"step {facts.step:,}" + (f" of {steps:,}" if steps else "")
+    return f"still training, at {where}" if facts.running else f"not finished: stopped at {where}"
+
+
+def length(facts: Facts) -> str:
+    """How long the training took, in words."""
+    train = facts.config.train
+    text = f"{words.plural(facts.step, 'step')} of {words.plural(train.batch_size, 'image')}"
+    return f"{text} in {words.duration(facts.seconds)}" if facts.seconds else text
+
+
+def headline(facts: Facts) -> list[Figure]:
+    """The few figures that matter most; the last losses where nothing was measured."""
+    figures = []
+    if facts.evaluation:
+        for wanted in HEADLINE:
+            figures += [measured(m) for m in facts.evaluation.metrics if m.name.split("-")[0] == wanted]
+    if not figures:
+        series = training.collect(facts.rows)
+        figures = [
+            Figure(key, key.partition("/")[2].replace("_", " "), words.number(s.values[-1]), "", "")
+            for key, s in series.items()
+        ]
+    return figures[:MOST_FIGURES]
+
+
+def measured(metric: Metric) -> Figure:
+    """A metric as text."""
+    value, interval = words.estimate(metric.value, metric.ci95)
+    better = {True: "higher", False: "lower", None: ""}[metric.higher_is_better]
+    if metric.floor is not None:
+        better += f", at best {words.number(metric.floor)}"
+    return Figure(metric.name, _label(metric.name), value, interval, metric.unit, better)
+
+
+def _label(name: str) -> str:
+    if name.startswith("iwae-"):
+        return f"importance-weighted bound on ln p(x), {name.removeprefix('iwae-')} samples"
+    return TOLD.get(name, name.replace("_", " "))
+
+
+def data(facts: Facts) -> dict[str, Any]:
+    """What the run learned from, and what reading it came to."""
+    recorded = facts.config.provenance.get("data", {})
+    images = facts.images
+    size = recorded.get("shape") or (list(images.train.shape) if images else None)
+    classes = (images.train.classes if images else None) or ()
+    return {
+        "source": facts.config.train.data,
+        "test": facts.config.train.test,
+        "train": recorded.get("train_images") or (len(images.train) if images else None),
+        "held_out": recorded.get("test_images") or (len(images.held_out) if images else None),
+        "validation": images.validation if images else 0,
+        "shape": words.shape((size[0], size[1], size[2])) if size else "",
+        "how": recorded.get("split") or (images.how if images else ""),
+        "classes": classes[:12],
+        "more_classes": max(0, len(classes) - 12),
+        "scans": [scanned(scan) for scan in images.scans] if images else [],
+    }
+
+
+def scanned(scan: Scan) -> dict[str, Any]:
+    """What reading one source came to."""
+    return {
+        "source": scan.source,
+        "found": scan.found,
+        "converted": list(scan.converted.items()),
+        "duplicates": scan.duplicates,
+        "skipped": scan.skipped[:MOST_SKIPPED],
+        "n_skipped": len(scan.skipped),
+    }
+
+
+def provenance(config: RunConfig) -> list[tuple[str, str]]:
+    """Where the run came from: versions, commit, fingerprints."""
+    known = config.provenance
+    recorded = known.get("data", {})
+    rows = [
+        ("pushforward", known.get("pushforward")),
+        ("commit", known.get("commit")),
+        ("torch", known.get("torch")),
+        ("Python", known.get("python")),
+        ("seed", str(config.train.seed)),
+        ("training images", recorded.get("train_fingerprint")),
+        ("held-out images", recorded.get("test_fingerprint")),
+    ]
+    return [(name, str(value)) for name, value in rows if value]

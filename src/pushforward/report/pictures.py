@@ -1,0 +1,294 @@
+"""PNGs inside the page: what the model draws, reconstructs and encodes."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from pushforward.core import to_float
+from pushforward.evaluation import Evaluation, active
+from pushforward.latents import latent_dim, plane, posterior, traverse
+from pushforward.metrics.pixels import mean_squared_error
+from pushforward.models import Model
+from pushforward.observers.pictures import grid
+from pushforward.report import svg
+from pushforward.report.facts import Facts, Images
+from pushforward.report.words import number
+
+FRAMES = 8
+FILM_SIDE = 4  # images a side of one frame, out of the 8 of a samples/step-*.png
+GRID = 64
+PAIRS = 12
+ROWS = 10  # latent dimensions walked along
+WALK = 9
+MAP_POINTS = 1000
+PLANE_SIDE = 15
+CELL = 56  # pixels: smaller images are enlarged by a whole factor, so that a browser need not smear them
+MOST_CELL = 96  # pixels: larger ones are reduced, so that the page stays small
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Samples at one step."""
+
+    step: int
+    uri: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An image above its reconstruction. error: MSE on intensities in [0, 1]."""
+
+    uri: str
+    error: float
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A row of images along one latent dimension. kl: nats, where the code has a distribution."""
+
+    dim: int
+    kl: float | None
+    uri: str
+
+
+@dataclass(frozen=True)
+class LatentMap:
+    """Codes of held-out images in the plane. classes: name and colour; more: classes without a colour."""
+
+    svg: str
+    how: str
+    n: int
+    classes: tuple[tuple[str, str], ...]
+    more: int
+
+
+@dataclass(frozen=True)
+class Bars:
+    """KL per dimension. active: how many of `dims` are."""
+
+    svg: str
+    dims: int
+    active: int
+
+
+def film(folder: Path, size: tuple[int, int, int] | None, *, last: bool = True) -> list[Frame]:
+    """Sample pictures of the training, at most FRAMES, evenly spread; damaged ones are left out."""
+    paths = sorted((folder / "samples").glob("step-*.png"))
+    if len(paths) > 1 and _step(paths[-1]) - _step(paths[-2]) < 0.2 * (_step(paths[1]) - _step(paths[0])):
+        del paths[-2]  # taken just before the end
+    if not last:
+        del paths[-1:]
+    if len(paths) > FRAMES:
+        paths = [paths[round(i * (len(paths) - 1) / (FRAMES - 1))] for i in range(FRAMES)]
+    frames = []
+    for path in paths:
+        try:
+            with Image.open(path) as file:
+                frames.append(Frame(_step(path), data_uri(_corner(file, size))))
+        except (OSError, SyntaxError):
+            continue
+    return frames
+
+
+def sample_grid(model: Model) -> str | None:
+    """New images, from the same latent draws as the pictures of the training."""
+    return tiles(model.sample(GRID)) if model.can("sample") else None
+
+
+def data_grid(images: UInt8[Tensor, "n c h w"]) -> str:
+    """As many images that the model learned from."""
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    return tiles(to_float(images[order[:GRID]]))
+
+
+def pairs(model: Model, images: Images) -> list[Pair]:
+    """Held-out images above their reconstructions, from the best to the worst of all that were looked at."""
+    if not model.can("reconstruct"):
+        return []
+    x = to_float(images.held_out.images[:500])
+    x_hat = model.reconstruct(x)
+    errors = mean_squared_error(x, x_hat)
+    order = errors.argsort()
+    n = min(PAIRS, len(x))
+    chosen = [int(order[round(i * (len(x) - 1) / max(1, n - 1))]) for i in range(n)]
+    return [Pair(tiles(torch.stack([x[i], x_hat[i]]), columns=1), float(errors[i])) for i in chosen]
+
+
+def walks(model: Model, evaluation: Evaluation) -> list[Walk]:
+    """What the most active latent dimensions change, from -3 to 3, the others at zero."""
+    if not (model.can("encode") and model.can("decode")):
+        return []
+    d = latent_dim(model)
+    kl = evaluation.detail.get("kl_per_dimension")
+    dims = sorted(range(d), key=lambda i: 0.0 if kl is None else -kl[i])[:ROWS]
+    _, images = traverse(model, dims, steps=WALK)
+    return [
+        Walk(dim, None if kl is None else kl[dim], tiles(row, columns=WALK))
+        for dim, row in zip(dims, images, strict=True)
+    ]
+
+
+def decoded_plane(model: Model) -> str | None:
+    """Where the code has two dimensions: images decoded from the quantiles of the prior.
+
+    Kingma & Welling 2014, figure 4.
+    """
+    if not (model.can("encode") and model.can("decode")) or latent_dim(model) != 2:
+        return None
+    quantiles = torch.linspace(0.02, 0.98, PLANE_SIDE)
+    z = torch.special.ndtri(quantiles)
+    second, first = torch.meshgrid(z.flip(0), z, indexing="ij")
+    return tiles(model.decode(torch.stack([first, second], -1).flatten(0, 1)), columns=PLANE_SIDE)
+
+
+def kl_bars(evaluation: Evaluation) -> Bars | None:
+    """KL per latent dimension, the largest first, active ones in colour."""
+    kl = evaluation.detail.get("kl_per_dimension")
+    if not kl or len(kl) < 2:
+        return None
+    moves = active(evaluation)
+    order = sorted(range(len(kl)), key=lambda i: -kl[i])
+    drawing = svg.bars(
+        [kl[i] for i in order],
+        [moves[i] for i in order],
+        ylabel="KL, nats/image",
+        label="KL from the prior of each latent dimension",
+    )
+    return Bars(drawing, len(kl), sum(moves))
+
+
+def latent_map(model: Model, images: Images) -> LatentMap | None:
+    """Codes of held-out images, coloured by label where there are labels."""
+    if not model.can("encode"):
+        return None
+    held_out = images.held_out
+    order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(0))[:MAP_POINTS]
+    codes = _codes(model, held_out.images[order])
+    if codes.shape[1] < 2 or len(codes) < 3:
+        return None
+    if codes.shape[1] == 2:
+        points, axes, how = codes, ["z0", "z1"], "both latent dimensions"
+    else:
+        points, share = plane(codes)
+        axes = [f"principal component {i + 1} ({s:.0%} of variance)" for i, s in enumerate(share)]
+        how = f"the first two principal components of the {codes.shape[1]} latent dimensions"
+    labels = None if held_out.labels is None else held_out.labels[order].tolist()
+    classes, colours = _palette(labels, held_out.classes)
+    drawing = svg.scatter(
+        [(float(a), float(b)) for a, b in points],
+        colours,
+        xlabel=axes[0],
+        ylabel=axes[1],
+        label="Latent codes of held-out images in the plane",
+    )
+    more = 0 if not held_out.classes or labels is None else len(held_out.classes) - len(classes)
+    return LatentMap(drawing, how, len(codes), classes, more)
+
+
+def tiles(images: Float[Tensor, "n c h w"], *, columns: int | None = None) -> str:
+    """Float images in [-1, 1] as one picture with transparent gaps."""
+    side = min(images.shape[2:])
+    picture = grid(images, columns=columns, clear=True, scale=max(1, -(-CELL // side)))
+    return data_uri(_reduced(picture, MOST_CELL / side))
+
+
+def data_uri(picture: Image.Image) -> str:
+    """A picture as a PNG that needs no file."""
+    content = io.BytesIO()
+    picture.save(content, format="PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+def _codes(model: Model, images: Tensor) -> Float[Tensor, "n d"]:
+    if hasattr(model.algorithm, "posterior"):
+        return posterior(model, images)[0]
+    return model.encode(images)
+
+
+def _palette(
+    labels: Sequence[int] | None, classes: Sequence[str] | None
+) -> tuple[tuple[tuple[str, str], ...], list[str] | str]:
+    """A colour for each of the first ten classes; one for all points where there are no labels."""
+    if labels is None or not classes or len(classes) < 2:
+        return (), svg.FIRST
+    legend = tuple(zip(classes, svg.CLASSES, strict=False))
+    return legend, [svg.CLASSES[i] if i < len(svg.CLASSES) else svg.OTHER for i in labels]
+
+
+def _corner(picture: Image.Image, size: tuple[int, int, int] | None) -> Image.Image:
+    """The first FILM_SIDE x FILM_SIDE images of a grid of 8 x 8; any other picture as a whole."""
+    columns, pad = 8, 2
+    if size is None or picture.size != tuple(columns * (side + pad) + pad for side in (size[2], size[1])):
+        return _reduced(picture, 400 / max(picture.size))
+    _, h, w = size
+    array = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
+    whole = array.view(picture.height, picture.width, -1).permute(2, 0, 1)
+    boxes = [(pad + i * (h + pad), pad + j * (w + pad)) for i in range(FILM_SIDE) for j in range(FILM_SIDE)]
+    images = torch.stack([whole[:, top : top + h, left : left + w] for top, left in boxes])
+    cut = grid(to_float(images), columns=FILM_SIDE, clear=True, scale=max(1, -(-CELL // min(h, w))))
+    return _reduced(cut, MOST_CELL / min(h, w))
+
+
+def _reduced(picture: Image.Image, factor: float) -> Image.Image:
+    if factor >= 1:
+        return picture
+    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+    return picture.resize(size, Image.Resampling.LANCZOS)
+
+
+def _step(path: Path) -> int:
+    digits = re.sub(r"\D", "", path.stem)
+    return int(digits) if digits else 0
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """All that is shown of a model; what does not apply is None or empty."""
+
+    film: list[Frame]
+    samples: str | None = None
+    data: str | None = None
+    pairs: list[Pair] | None = None
+    walks: list[Walk] | None = None
+    plane: str | None = None
+    bars: Bars | None = None
+    map: LatentMap | None = None
+
+    @property
+    def error_range(self) -> str:
+        """The errors of the pairs, in words."""
+        if not self.pairs:
+            return ""
+        return f"{number(self.pairs[0].error)} to {number(self.pairs[-1].error)}"
+
+
+def take(facts: Facts) -> Pictures:
+    """Draw everything that this run allows."""
+    model, images, evaluation = facts.model, facts.images, facts.evaluation
+    if model is None:
+        return Pictures(film(facts.folder, None))
+    samples = sample_grid(model)
+    # The last picture of the training would show the same as the samples.
+    frames = film(facts.folder, model.shape, last=samples is None)
+    if images is None or evaluation is None:
+        return Pictures(frames, samples, plane=decoded_plane(model))
+    return Pictures(
+        frames,
+        samples,
+        data=data_grid(images.train.images),
+        pairs=pairs(model, images),
+        walks=walks(model, evaluation),
+        plane=decoded_plane(model),
+        bars=kl_bars(evaluation),
+        map=latent_map(model, images),
+    )

@@ -1,0 +1,160 @@
+"""Small figures, drawn by matplotlib as SVG that stands inside a page and takes its colours and fonts."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+# Each colour is drawn as a value that stands for a variable of the page, so a dark page recolours it.
+INK, SOFT, RULE = "#0a0b0c", "#5d5d5e", "#dddddc"
+FIRST, SECOND = "#1c5d7e", "#c2571b"
+VARIABLES = {
+    INK: "var(--ink)",
+    SOFT: "var(--soft)",
+    RULE: "var(--rule)",
+    FIRST: "var(--first)",
+    SECOND: "var(--second)",
+}
+# Ten hues that can be told apart on white and on black (Paul Tol's muted scheme, two of them lightened).
+CLASSES = (
+    "#4477aa",
+    "#ee7733",
+    "#228833",
+    "#cc3377",
+    "#66bbdd",
+    "#bb9922",
+    "#9955bb",
+    "#887766",
+    "#cc4433",
+    "#44aa99",
+)
+OTHER = "#999999"
+WIDTH, HEIGHT, SQUARE = 3.7, 2.05, 3.4  # inches; shown at about 96 pixels an inch
+FONT = 8.0  # points
+
+Line = tuple[Sequence[float], Sequence[float]]
+
+
+def lines(series: Sequence[Line], *, label: str, limits: tuple[float, float] | None) -> str:
+    """Up to two lines over training steps. label: what a screen reader says. limits: of the y axis."""
+    with _axes() as (figure, axes):
+        for (x, y), colour in zip(series, (FIRST, SECOND), strict=False):
+            marker = "o" if len(x) < 3 else ""
+            axes.plot(x, y, color=colour, linewidth=1.4, marker=marker, markersize=3)
+        if limits:
+            axes.set_ylim(*limits)
+        last = max((x[-1] for x, _ in series if len(x)), default=1)
+        axes.set_xlim(0, max(1, last))
+        axes.set_xlabel("step")
+        return _inline(figure, label)
+
+
+def bars(values: Sequence[float], strong: Sequence[bool], *, ylabel: str, label: str) -> str:
+    """One bar a value from the left; weak ones are grey."""
+    with _axes(height=SQUARE) as (figure, axes):
+        colours = [FIRST if s else SOFT for s in strong]
+        axes.bar(range(len(values)), values, color=colours, width=0.8 if len(values) < 60 else 1.0)
+        axes.set_xlim(-0.6, len(values) - 0.4)
+        axes.set_xlabel("latent dimension, sorted")
+        axes.set_ylabel(ylabel)
+        axes.set_xticks([])
+        return _inline(figure, label)
+
+
+def scatter(
+    points: Sequence[tuple[float, float]],
+    colours: Sequence[str],
+    *,
+    xlabel: str,
+    ylabel: str,
+    label: str,
+) -> str:
+    """Points in the plane, both axes on one scale."""
+    with _axes(height=SQUARE) as (figure, axes):
+        x, y = [p[0] for p in points], [p[1] for p in points]
+        axes.scatter(x, y, c=colours, s=7 if len(points) > 300 else 14, alpha=0.75, linewidths=0)
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.set_xlabel(xlabel)
+        axes.set_ylabel(ylabel)
+        return _inline(figure, label)
+
+
+@contextmanager
+def _axes(height: float = HEIGHT) -> Iterator[tuple[Any, Any]]:
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    style: Any = {  # matplotlib types its keys one by one
+        "svg.fonttype": "none",
+        "font.size": FONT,
+        "axes.edgecolor": SOFT,
+        "axes.linewidth": 0.6,
+        "axes.labelcolor": SOFT,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.grid.axis": "y",
+        "axes.axisbelow": True,
+        "axes.unicode_minus": True,
+        "axes.formatter.useoffset": False,
+        "grid.color": RULE,
+        "grid.linewidth": 0.6,
+        "xtick.color": SOFT,
+        "ytick.color": SOFT,
+        "xtick.major.size": 2.5,
+        "ytick.major.size": 0,
+        "path.simplify": True,
+        "path.simplify_threshold": 0.3,
+    }
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.subplots()
+        axes.locator_params(axis="both", nbins=5)
+        axes.patch.set_visible(False)
+        figure.patch.set_visible(False)
+        yield figure, axes
+
+
+def _inline(figure: Any, label: str) -> str:
+    import matplotlib as mpl
+
+    out = io.StringIO()
+    # Element ids come from this salt: equal figures have equal ids, others do not clash in one page.
+    with mpl.rc_context({"svg.hashsalt": label}):
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    return inline(out.getvalue(), label)
+
+
+def inline(svg: str, label: str) -> str:
+    """A matplotlib SVG file as an element of a page: no prologue, names spaces, metadata or own fonts."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    svg = svg.replace("xlink:href=", "href=")
+    svg = re.sub(r'\sfont-family="[^"]*"|font: [0-9.]+px [^;"]*', _font, svg)
+    box = re.search(r'viewBox="([^"]*)"', svg)
+    assert box is not None
+    head = f'<svg viewBox="{box[1]}" role="img" aria-label="{label}">'
+    svg = head + svg[svg.index(">") + 1 :]
+    for colour, variable in VARIABLES.items():
+        svg = svg.replace(colour, variable)
+    return _unique(svg, label).strip()
+
+
+def _font(match: re.Match[str]) -> str:
+    """Keep the size of a text, and leave the family to the page."""
+    size = re.search(r"[0-9.]+px", match[0])
+    return f"font-size: {size[0]}" if size else ""
+
+
+def _unique(svg: str, label: str) -> str:
+    """Prefix ids, which matplotlib numbers alike in every figure (figure_1, axes_1)."""
+    import hashlib
+
+    mark = hashlib.sha256((label + svg).encode()).hexdigest()[:6]
+    svg = re.sub(r'\bid="', f'id="{mark}-', svg)
+    return re.sub(r'(href="|url\()#', rf"\1#{mark}-", svg)

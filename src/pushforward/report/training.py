@@ -1,0 +1,129 @@
+"""The curves of a run from its rows of metrics: one panel a quantity, whatever the method logged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from typing import Any
+
+from pushforward.report import svg
+from pushforward.report.words import number
+
+MOST_POINTS = 200
+# Early steps can be hundreds of times worse than the rest; the axis is chosen without them.
+EARLY = 0.04
+
+NAMES = {
+    "kl": ("KL from the prior", "nats/image"),
+    "reconstruction": ("Reconstruction term, −ln p(x|z)", "nats/image"),
+    "active_units": ("Active latent dimensions", ""),
+    "validation_elbo": ("Validation bound on ln p(x)", "nats/image"),
+}
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a panel. name: what it is, where a panel has two."""
+
+    name: str
+    steps: tuple[float, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One drawn quantity. cut: a sentence where early values leave the axis."""
+
+    title: str
+    unit: str
+    series: tuple[Series, ...]
+    svg: str
+    cut: str
+
+
+def panels(rows: Sequence[Mapping[str, Any]]) -> list[Panel]:
+    """A panel for each quantity: losses first, then what the method and the validation logged.
+
+    A quantity that both training and validation log shares a panel. A loss that is the negative of the
+    validation bound does too.
+    """
+    lines = collect(rows)
+    drawn = []
+    losses = [key for key in lines if key.startswith("loss/")]
+    bound = lines.pop("metric/validation_elbo", None) if len(losses) == 1 else None
+    for key in losses:
+        own = lines.pop(key)
+        if bound is None:
+            drawn.append(_panel(f"Loss of the {key.partition('/')[2]}", "", (own,)))
+        else:
+            negative = Series("", bound.steps, tuple(-v for v in bound.values))
+            drawn.append(_panel("Loss, the negative bound", "nats/image", _both(own, negative)))
+    for key in list(lines):
+        if key in lines:
+            drawn.append(_other_panel(key, lines))
+    return drawn
+
+
+def _other_panel(key: str, lines: dict[str, Series]) -> Panel:
+    """The panel of a quantity that is no loss; takes its lines away."""
+    group, _, name = key.partition("/")
+    title, unit = NAMES.get(name, (name.replace("_", " ").capitalize(), ""))
+    own = lines.pop(key)
+    held_out = lines.pop(f"metric/{name}", None) if group == "info" else None
+    return _panel(title, unit, (own,) if held_out is None else _both(own, held_out))
+
+
+def _both(training: Series, held_out: Series) -> tuple[Series, Series]:
+    return replace(training, name="training"), replace(held_out, name="held out")
+
+
+def collect(rows: Sequence[Mapping[str, Any]]) -> dict[str, Series]:
+    """Every logged `group/name` as a line, in order of first appearance, without what is no number."""
+    points: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        for key, value in row.items():
+            if "/" not in key or isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            if math.isfinite(value):
+                points.setdefault(key, []).append((row.get("step", 0), value))
+    order = {"loss": 0, "info": 1, "metric": 2}
+    keys = sorted(points, key=lambda key: order.get(key.partition("/")[0], 3))
+    return {key: _thinned(points[key]) for key in keys}
+
+
+def axis_limits(series: Sequence[Series]) -> tuple[float, float] | None:
+    """Limits that show everything after the first steps; None where that is everything anyway."""
+    late: list[float] = []
+    every: list[float] = []
+    for s in series:
+        start = EARLY * s.steps[-1]
+        kept = [v for step, v in zip(s.steps, s.values, strict=True) if step > start]
+        late += kept if len(kept) >= 5 else s.values
+        every += s.values
+    low, high = min(late), max(late)
+    margin = 0.06 * (high - low)
+    if margin == 0:
+        return (0, 1.2 * high) if high > 0 else None
+    if min(every) >= low - 5 * margin and max(every) <= high + 5 * margin:
+        return None
+    return low - margin, high + margin
+
+
+def _panel(title: str, unit: str, series: tuple[Series, ...]) -> Panel:
+    limits = axis_limits(series)
+    first = series[0].values[0]
+    outside = limits is not None and not limits[0] <= first <= limits[1]
+    drawing = svg.lines(
+        [(s.steps, s.values) for s in series], label=escape(f"{title} over training steps"), limits=limits
+    )
+    return Panel(title, unit, series, drawing, f"starts at {number(first)}, off the axis" if outside else "")
+
+
+def _thinned(points: Sequence[tuple[float, float]]) -> Series:
+    """At most MOST_POINTS points, each the mean of its neighbours."""
+    size = -(-len(points) // MOST_POINTS)
+    groups = [points[i : i + size] for i in range(0, len(points), size)]
+    steps = tuple(group[-1][0] for group in groups)
+    return Series("", steps, tuple(sum(v for _, v in group) / len(group) for group in groups))
