@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pushforward.distributions.likelihood import LEVEL_WIDTH, Likelihood
+from pushforward.distributions.likelihood import LEVEL_WIDTH, Likelihood, at_least_single
 
 SERIES_BELOW = 0.3  # three terms are then exact to 2e-9, and the closed form has not yet begun to cancel
 
@@ -30,19 +30,19 @@ class ContinuousBernoulli(Likelihood):
 
     def log_prob(self, decoded: Float[Tensor, "b c h w"], x: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
         """a·x - ln(sinh(a)/a) - ln 2 with a = η/2, summed over pixels: per unit of the scale [-1, 1]."""
-        a = decoded.float() / 2
+        a = at_least_single(decoded) / 2
         return (a * x - log_sinhc(a) - math.log(2)).flatten(1).sum(1)
 
     def mean(self, decoded: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """coth(a) - 1/a, the derivative of the log-normaliser; not the sigmoid of the logit."""
-        a = decoded.float() / 2
+        a = at_least_single(decoded) / 2
         big = a.abs().clamp(min=SERIES_BELOW)
         series = a / 3 - a**3 / 45 + 2 * a**5 / 945
         return torch.where(a.abs() < SERIES_BELOW, series, a.sign() * (1 / torch.tanh(big) - 1 / big))
 
     def sample(self, decoded: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """By the inverse of the distribution function, in its branch η < 0 that cannot overflow."""
-        eta = decoded.float()
+        eta = at_least_single(decoded)
         uniform = torch.rand_like(eta)
         down = -eta.abs().clamp(min=1e-3)
         u = torch.log1p(uniform * torch.expm1(down)) / down

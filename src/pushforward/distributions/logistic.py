@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from pushforward.distributions.likelihood import LEVEL_WIDTH, Likelihood, snap_to_levels
+from pushforward.distributions.likelihood import LEVEL_WIDTH, Likelihood, at_least_single, snap_to_levels
 from pushforward.errors import UserError
 
 LOG_SCALE_FLOOR = -7.0
@@ -35,17 +35,17 @@ class DiscretizedLogistic(Likelihood):
 
     def log_prob(self, decoded: Float[Tensor, "b k h w"], x: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
         """ln P(x), summed over pixels and channels; x lies on the 256 levels."""
-        mu, raw = decoded.float().chunk(2, dim=1)
+        mu, raw = at_least_single(decoded).chunk(2, dim=1)
         return _log_mass(mu, _log_scale(raw), x).flatten(1).sum(1)
 
     def mean(self, decoded: Float[Tensor, "b k h w"]) -> Float[Tensor, "b c h w"]:
         """E[x|z], to within half a level."""
-        mu, raw = decoded.float().chunk(2, dim=1)
+        mu, raw = at_least_single(decoded).chunk(2, dim=1)
         return _mean(mu, _log_scale(raw))
 
     def sample(self, decoded: Float[Tensor, "b k h w"]) -> Float[Tensor, "b c h w"]:
         """A logistic draw, rounded to its level."""
-        mu, raw = decoded.float().chunk(2, dim=1)
+        mu, raw = at_least_single(decoded).chunk(2, dim=1)
         return _sample(mu, _log_scale(raw))
 
 
@@ -86,7 +86,7 @@ class DiscretizedLogisticMixture(Likelihood):
 
     def _components(self, decoded: Float[Tensor, "b k h w"]) -> tuple[Tensor, Tensor, Tensor]:
         b, channels, h, w = decoded.shape
-        split = decoded.float().view(b, 3, self.mixtures, channels // self.outputs, h, w)
+        split = at_least_single(decoded).view(b, 3, self.mixtures, channels // self.outputs, h, w)
         logits, mu, raw = split.unbind(1)
         return logits, mu, _log_scale(raw)
 

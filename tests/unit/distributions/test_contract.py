@@ -53,3 +53,15 @@ def test_the_recipe_passes_the_number_of_mixtures():
 def test_impossible_settings_are_named(make, says):
     with pytest.raises(UserError, match=says):
         make()
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_double_outputs_are_scored_in_double_precision(choice):
+    likelihood = VAERecipe(likelihood=choice).build((1, 8, 8)).likelihood.double().eval()
+    decoded = torch.randn(2, likelihood.outputs, 8, 8, dtype=torch.float64)
+    x = likelihood.prepare(torch.rand(2, 1, 8, 8)).double()
+    scores = likelihood.log_prob(decoded, x)
+    assert scores.dtype == torch.float64
+    torch.testing.assert_close(
+        scores.float(), likelihood.float().log_prob(decoded.float(), x.float()), atol=1e-2, rtol=1e-5
+    )
