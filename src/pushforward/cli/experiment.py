@@ -105,12 +105,13 @@ def _finish(outcome: Outcome, options: ExperimentOptions) -> None:
 
 
 def _write(outcome: Outcome, options: ExperimentOptions) -> None:
-    from pushforward.experiments.document import RESULTS, destination, write
+    from pushforward.experiments.document import destination, write
     from pushforward.runs import git_commit
 
-    path = destination(outcome.experiment.name, outcome.budget, options.out)
-    if path is None:
-        said = f"not written: {RESULTS} holds the full budget's; --out {RESULTS} replaces it"
+    name = outcome.experiment.name
+    path, replaces = destination(name, outcome.budget, options.out)
+    if replaces:
+        said = f"not written: {path} holds the full budget's result; --out {path.parent} replaces it"
     else:
         write(outcome, path, commit=git_commit())
         said = str(path)

@@ -51,13 +51,13 @@ def document(outcome: Outcome, *, commit: str | None) -> dict[str, Any]:
     }
 
 
-def destination(name: str, budget: Budget, folder: Path | None) -> Path | None:
-    """Where the result goes: NAME.json in the folder, by default docs/results, else the current one.
+def destination(name: str, budget: Budget, folder: Path | None) -> tuple[Path, bool]:
+    """Where the result goes, and whether it would replace a larger budget's without having been asked to.
 
-    None where that would replace a larger budget's result and the folder was not named.
+    NAME.json in the folder; by default in docs/results where there is one, else in the current folder.
     """
     path = (folder or (RESULTS if RESULTS.is_dir() else Path())) / f"{name}.json"
-    return path if folder is not None or _SIZE[budget] >= _SIZE.get(_budget_of(path), 0) else None
+    return path, folder is None and _SIZE[budget] < _SIZE.get(_budget_of(path), 0)
 
 
 def write(outcome: Outcome, path: Path, *, commit: str | None) -> None:
