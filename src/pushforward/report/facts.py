@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 from dataclasses import dataclass, field
@@ -84,7 +85,7 @@ def read_facts(folder: Path) -> Facts:
         config,
         read_metrics(folder / "metrics.jsonl"),
         finished=(folder / "DONE").exists(),
-        running=(folder / "LOCK").exists(),
+        running=_running(folder / "LOCK"),
         findings=_findings(folder, notes),
         best=_json(folder / "best" / "model.json"),
         model=model,
@@ -102,6 +103,18 @@ def effort(available: int, pixel_values: int) -> tuple[int, int]:
     decodes = BUDGET // pixel_values
     n = min(available, MOST_IMAGES, max(LEAST_IMAGES, decodes // LEAST_SAMPLES))
     return n, min(MOST_SAMPLES, max(LEAST_SAMPLES, decodes // max(1, n)))
+
+
+def _running(lock: Path) -> bool:
+    """Whether a process holds the lock; the file alone may be left over from one that was killed."""
+    try:
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 def _evaluation(model: Model, images: Images) -> Evaluation:

@@ -96,6 +96,8 @@ def status(facts: Facts) -> str:
 def length(facts: Facts) -> str:
     """How long the training took, in words."""
     train = facts.config.train
+    if not facts.step:
+        return f"in steps of {words.plural(train.batch_size, 'image')}"
     text = f"{words.plural(facts.step, 'step')} of {words.plural(train.batch_size, 'image')}"
     return f"{text} in {words.duration(facts.seconds)}" if facts.seconds else text
 

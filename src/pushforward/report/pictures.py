@@ -81,13 +81,13 @@ class Bars:
     active: int
 
 
-def film(folder: Path, size: tuple[int, int, int] | None, *, last: bool = True) -> list[Frame]:
-    """Sample pictures of the training, at most FRAMES, evenly spread; damaged ones are left out."""
+def film(folder: Path, size: tuple[int, int, int] | None, *, but: int | None = None) -> list[Frame]:
+    """Sample pictures of the training, at most FRAMES, evenly spread; but the last one if of step `but`."""
     paths = sorted((folder / "samples").glob("step-*.png"))
     if len(paths) > 1 and _step(paths[-1]) - _step(paths[-2]) < 0.2 * (_step(paths[1]) - _step(paths[0])):
         del paths[-2]  # taken just before the end
-    if not last:
-        del paths[-1:]
+    if paths and _step(paths[-1]) == but:
+        del paths[-1]
     if len(paths) > FRAMES:
         paths = [paths[round(i * (len(paths) - 1) / (FRAMES - 1))] for i in range(FRAMES)]
     frames = []
@@ -197,9 +197,7 @@ def latent_map(model: Model, images: Images) -> LatentMap | None:
 
 def tiles(images: Float[Tensor, "n c h w"], *, columns: int | None = None) -> str:
     """Float images in [-1, 1] as one picture with transparent gaps."""
-    side = min(images.shape[2:])
-    picture = grid(images, columns=columns, clear=True, scale=max(1, -(-CELL // side)))
-    return data_uri(_reduced(picture, MOST_CELL / side))
+    return data_uri(_tiled(images, columns))
 
 
 def data_uri(picture: Image.Image) -> str:
@@ -235,8 +233,13 @@ def _corner(picture: Image.Image, size: tuple[int, int, int] | None) -> Image.Im
     whole = array.view(picture.height, picture.width, -1).permute(2, 0, 1)
     boxes = [(pad + i * (h + pad), pad + j * (w + pad)) for i in range(FILM_SIDE) for j in range(FILM_SIDE)]
     images = torch.stack([whole[:, top : top + h, left : left + w] for top, left in boxes])
-    cut = grid(to_float(images), columns=FILM_SIDE, clear=True, scale=max(1, -(-CELL // min(h, w))))
-    return _reduced(cut, MOST_CELL / min(h, w))
+    return _tiled(to_float(images), FILM_SIDE)
+
+
+def _tiled(images: Tensor, columns: int | None) -> Image.Image:
+    side = min(images.shape[2:])
+    pad, scale = max(1, side // 14), max(1, -(-CELL // side))
+    return _reduced(grid(images, columns=columns, pad=pad, clear=True, scale=scale), MOST_CELL / side)
 
 
 def _reduced(picture: Image.Image, factor: float) -> Image.Image:
@@ -278,8 +281,8 @@ def take(facts: Facts) -> Pictures:
     if model is None:
         return Pictures(film(facts.folder, None))
     samples = sample_grid(model)
-    # The last picture of the training would show the same as the samples.
-    frames = film(facts.folder, model.shape, last=samples is None)
+    # A picture of this very model would show the same as the samples.
+    frames = film(facts.folder, model.shape, but=model.about["step"] if samples else None)
     if images is None or evaluation is None:
         return Pictures(frames, samples, plane=decoded_plane(model))
     return Pictures(
