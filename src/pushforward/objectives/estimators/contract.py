@@ -35,6 +35,7 @@ from torch.distributions import (
     MultivariateNormal,
     Normal,
     OneHotCategorical,
+    OneHotCategoricalStraightThrough,
     Poisson,
     StudentT,
     Uniform,
@@ -58,7 +59,8 @@ PARAMETERS: dict[type[Distribution], tuple[str, ...]] = {
     StudentT: ("df", "loc", "scale"),
     Uniform: ("low", "high"),
 }
-DISCRETE = (Bernoulli, Categorical, OneHotCategorical)  # probs or logits, whichever they were made with
+# With probs or logits, whichever they were made with.
+DISCRETE = (Bernoulli, Categorical, OneHotCategorical, OneHotCategoricalStraightThrough)
 
 
 class Estimate(NamedTuple):

@@ -27,7 +27,8 @@ def rebar(
     """Estimate ∇ E_q[f(z)] with f at the relaxed variable as control variate; unbiased for all η and τ.
 
     control: `RelaxControl()`, whose η and τ get the gradient of the mean over draws of Σ ĝ² from the same
-    surrogate. f must be differentiable and defined between the discrete values.
+    surrogate. f must be differentiable and defined between the discrete values. There is no baseline:
+    subtract the level of f, or take RELAX, whose network learns it.
     """
     check("rebar", samples, dist)
     if control.network is not None or not control.use_f:

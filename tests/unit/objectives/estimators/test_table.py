@@ -66,7 +66,10 @@ def test_a_function_runs_or_refuses_as_its_row_says(kind):
                 state = {k: v for k, v in state.items() if k not in ("baseline", "constant")}
             if name == "nvil":
                 state |= {"baseline": lambda x: torch.zeros(dist.batch_shape)}
-            assert torch.isfinite(function(f, 3, dist, **state).surrogate)
+            wanted = kind != "Relaxed"
+            surrogate, jacobians = function(f, 3, dist, jacobians=wanted, **state)
+            assert torch.isfinite(surrogate)
+            assert (jacobians is not None) == wanted
             continue
         with pytest.raises(
             UserError, match=rf"^dist: given a .* but {name} needs .*; (take|make)"
