@@ -119,11 +119,11 @@ def test_the_bias_of_gumbel_softmax_shrinks_with_the_temperature(problem):
     f = lambda z: (z.flatten(2) @ phi - 0.3).square()  # noqa: E731
     truth = oracle(f, dist)["logits"]
     bias = []
-    for temperature in (2.0, 0.7, 0.2):
-        (rows,) = gumbel_softmax(f, 40_000, dist, temperature=temperature, jacobians=True).jacobians.values()
+    for temperature in (2.0, 0.5, 0.1):
+        (rows,) = gumbel_softmax(f, 100_000, dist, temperature=temperature, jacobians=True).jacobians.values()
         bias.append(float((rows.mean(0) - truth).norm()))
     assert bias[0] > 1.2 * bias[1]
-    assert bias[1] > 2 * bias[2]
+    assert bias[1] > 1.5 * bias[2]
 
 
 def test_pathwise_and_score_function_agree_on_other_families():
