@@ -30,6 +30,8 @@ autodoc_preserve_defaults = True
 autodoc_typehints = "signature"
 python_maximum_signature_line_length = 90
 
+highlight_language = "none"  # what is Python says so
+
 html_theme = "furo"
 html_title = f"pushforward {release}"
 html_show_sphinx = False

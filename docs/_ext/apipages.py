@@ -52,7 +52,8 @@ def page(module: ModuleType) -> str:
         lines += [f"- ``{n}`` from ``{value.__module__}``" for n, value in lent.items()] + [""]
     for member, value in public_members(module).items():
         if inspect.isclass(value):
-            lines += [f".. autoclass:: {name}.{member}", "   :members:", "   :show-inheritance:", ""]
+            bases = [] if value.__bases__ == (object,) else ["   :show-inheritance:"]
+            lines += [f".. autoclass:: {name}.{member}", "   :members:", *bases, ""]
         else:
             lines += [f".. autofunction:: {name}.{member}", ""]
     return "\n".join(lines)
