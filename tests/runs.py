@@ -15,7 +15,13 @@ from pushforward.training.loop import LoopSettings, Trainer
 from pushforward.training.randomness import seed_everything
 
 # What makes a method small enough for a test. A new method without an entry is tested at its defaults.
-SMALL: dict[str, dict[str, Any]] = {"vae": {"latent_dim": 3, "hidden": (16,)}}
+TINY: dict[str, Any] = {"latent_dim": 3, "hidden": (16,)}
+SMALL: dict[str, dict[str, Any]] = {
+    "vae": TINY,
+    "beta-vae": {**TINY, "delta": 2.0},  # the constraint that has a state
+    "iwae": {**TINY, "k": 3},
+    "ae": TINY,
+}
 METHOD_NAMES = list(METHODS)
 SHAPE = (1, 8, 8)
 

@@ -31,6 +31,24 @@ METHODS = {
             "variational autoencoder: sample, encode, reconstruct, likelihood bound",
             "Kingma & Welling 2014",
         ),
+        Method(
+            "beta-vae",
+            "pushforward.recipes.beta_vae:BetaVAERecipe",
+            "VAE whose code carries only so much: β fixed or learned, capacity, GECO, free bits",
+            "Higgins et al. 2017",
+        ),
+        Method(
+            "iwae",
+            "pushforward.recipes.iwae:IWAERecipe",
+            "VAE trained on a tighter likelihood bound, of several samples",
+            "Burda et al. 2016",
+        ),
+        Method(
+            "ae",
+            "pushforward.recipes.ae:AERecipe",
+            "plain autoencoder: encode, reconstruct; the baseline that cannot sample by itself",
+            "Hinton & Salakhutdinov 2006",
+        ),
     )
 }
 

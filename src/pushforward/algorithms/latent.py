@@ -6,6 +6,7 @@ The papers' files add their objective: a `step`, and the players that it moves.
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -19,6 +20,18 @@ from pushforward.objectives.elbo import (
     importance_weighted_bound,
     reparameterize,
 )
+
+
+@dataclass(kw_only=True)
+class LatentHyperparameters:
+    """What every model with a latent code leaves to choose."""
+
+    latent_dim: int = 16
+    """Dimensions of z."""
+    lr: float = 1e-3
+    """Adam's rate, per step."""
+    ema: float | None = None
+    """Decay per step of averaged weights that are published instead of the last ones; none by default."""
 
 
 class LatentVariableModel(Algorithm):

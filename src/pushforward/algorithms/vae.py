@@ -16,22 +16,15 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from pushforward.algorithms.latent import GaussianLatentModel
+from pushforward.algorithms.latent import GaussianLatentModel, LatentHyperparameters
 from pushforward.core import Draw, Player, Steps, Update
 from pushforward.distributions import Likelihood
 from pushforward.objectives.elbo import gaussian_kl, reparameterize
 
 
 @dataclass(kw_only=True)
-class VAEHyperparameters:
+class VAEHyperparameters(LatentHyperparameters):
     """What the paper leaves to choose."""
-
-    latent_dim: int = 16
-    """Dimensions of z."""
-    lr: float = 1e-3
-    """Adam's rate, per step."""
-    ema: float | None = None
-    """Decay per step of averaged weights that are published instead of the last ones; none by default."""
 
 
 class VAE(GaussianLatentModel):

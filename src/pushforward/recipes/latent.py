@@ -1,0 +1,110 @@
+"""What the recipes of all models with a latent code share: likelihood and networks, from options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import torch
+from torch import nn
+
+from pushforward.algorithms.latent import LatentHyperparameters
+from pushforward.data import Dataset
+from pushforward.distributions import (
+    Bernoulli,
+    ContinuousBernoulli,
+    DiscretizedLogistic,
+    DiscretizedLogisticMixture,
+    Gaussian,
+    Likelihood,
+)
+from pushforward.errors import UserError
+from pushforward.networks.conv import conv_decoder, conv_encoder
+from pushforward.networks.mlp import mlp_decoder, mlp_encoder
+
+Shape = tuple[int, int, int]
+
+
+class Parts(NamedTuple):
+    """What a recipe hands to its algorithm."""
+
+    encoder: nn.Module
+    decoder: nn.Module
+    likelihood: Likelihood
+
+
+@dataclass(kw_only=True)
+class LatentRecipe(LatentHyperparameters):
+    """Options of every model that encodes images and decodes them under a likelihood."""
+
+    likelihood: Literal["gaussian", "bernoulli", "continuous-bernoulli", "logistic", "logistic-mixture"] = (
+        "gaussian"
+    )
+    """What a decoded pixel is: gaussian for grey and colour images, bernoulli for black-and-white ones,
+    continuous-bernoulli for soft greys; logistic and logistic-mixture give each of the 256 levels a mass."""
+    sigma: Literal["optimal", "learned"] | float = "optimal"
+    """Standard deviation of the gaussian likelihood on the pixel scale [-1, 1]: found, learned or fixed."""
+    binarization: Literal["dynamic", "static", "none"] = "dynamic"
+    """How the bernoulli likelihood makes pixels binary: anew at each use, once and for all, or not at all."""
+    mixtures: int = 10
+    """Components of the logistic-mixture likelihood, for each channel of each pixel."""
+    network: Literal["auto", "mlp", "conv"] = "auto"
+    """Architecture; auto takes mlp up to 1,024 pixel values and conv above."""
+    hidden: tuple[int, ...] = (512,)
+    """Widths of the mlp's hidden layers, from the image inwards."""
+    width: int = 32
+    """Channels of the conv network's first layer; they double with each halving of the image, up to 256."""
+
+    def parts(self, shape: Shape, *, codes: int) -> Parts:
+        """Freshly initialised networks for images of this (channels, height, width).
+
+        codes: outputs of the encoder for each latent dimension, 2 where it gives a mean and a variance.
+        """
+        self.check()
+        likelihood = self._likelihood()
+        encoder, decoder = self._networks(shape, codes * self.latent_dim, likelihood.outputs)
+        return Parts(encoder, decoder, likelihood)
+
+    def prepare_data(self, images: Dataset) -> Dataset:
+        """Static binarization: each pixel drawn once, with its intensity as probability, from seed 0."""
+        if self.likelihood != "bernoulli" or self.binarization != "static":
+            return images
+        generator = torch.Generator().manual_seed(0)
+        threshold = torch.rand(images.images.shape, generator=generator)
+        binary = (images.images / 255 > threshold).to(torch.uint8) * 255
+        return replace(images, images=binary)
+
+    def check(self) -> None:
+        """Raise UserError at the first value that cannot be."""
+        for name in ("latent_dim", "width", "mixtures"):
+            if getattr(self, name) < 1:
+                raise UserError(f"--{name.replace('_', '-')}: {getattr(self, name)}; expected at least 1")
+        if not isinstance(self.sigma, str) and self.sigma <= 0:
+            raise UserError(f"--sigma: {self.sigma}; expected a positive number, 'learned' or 'optimal'")
+
+    def _likelihood(self) -> Likelihood:
+        match self.likelihood:
+            case "gaussian":
+                return Gaussian(sigma=self.sigma)
+            case "bernoulli":
+                return Bernoulli(binarization=self.binarization)
+            case "continuous-bernoulli":
+                return ContinuousBernoulli()
+            case "logistic":
+                return DiscretizedLogistic()
+            case "logistic-mixture":
+                return DiscretizedLogisticMixture(mixtures=self.mixtures)
+
+    def _networks(self, shape: Shape, codes: int, outputs_per_channel: int) -> tuple[nn.Module, nn.Module]:
+        c, h, w = shape
+        decoded = (outputs_per_channel * c, h, w)
+        mlp = self.network == "mlp" or (self.network == "auto" and c * h * w <= 1024)
+        if mlp:
+            return (
+                mlp_encoder(shape, self.hidden, codes),
+                mlp_decoder(self.latent_dim, self.hidden[::-1], decoded),
+            )
+        return (
+            conv_encoder(shape, self.width, codes),
+            conv_decoder(self.latent_dim, self.width, decoded),
+        )
