@@ -92,6 +92,8 @@ def test_torchrun_restarts_resume(tmp_path):
     assert (tmp_path / "run" / "DONE").exists()
     assert "resumed" in result.stderr
     straight = tmp_path / "straight"
-    single = run([sys.executable, "-m", "pushforward", "train", "vae", *ARGS, "--steps=60", f"--run={straight}"])
+    single = run(
+        [sys.executable, "-m", "pushforward", "train", "vae", *ARGS, "--steps=60", f"--run={straight}"]
+    )
     assert single.returncode == 0, single.stderr
     assert losses(tmp_path / "run")[-1] == pytest.approx(losses(straight)[-1], rel=1e-2)

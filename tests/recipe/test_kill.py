@@ -49,7 +49,8 @@ def wait_for_checkpoint(folder: Path, process: subprocess.Popen) -> None:
 
 def files_that_matter(folder: Path) -> dict[str, bytes]:
     """The weights, and every picture of training."""
-    paths = [folder / "model.safetensors", folder / "best" / "model.safetensors", *folder.glob("samples/*.png")]
+    weights = [folder / "model.safetensors", folder / "best" / "model.safetensors"]
+    paths = [*weights, *folder.glob("samples/*.png")]
     return {str(p.relative_to(folder)): p.read_bytes() for p in paths}
 
 

@@ -129,7 +129,8 @@ def _parse(method: str, argv: list[str], base: RunConfig | None, rates: dict[str
         argv,
         prog=f"train {method}",
         description=f"{summary[0].upper()}{summary[1:]} ({METHODS[method].paper}). "
-        "Also: --config FILE.yaml loads options, --print-config prints them, --lr.PLAYER sets one player's rate.",
+        "Also: --config FILE.yaml loads options, --print-config prints them, "
+        "--lr.PLAYER sets one player's rate.",
         default=both(options=options, train=train),
     )
     parsed.train.lr_of = {**train.lr_of, **rates}

@@ -166,7 +166,7 @@ def test_a_buffer_that_is_replaced_is_noticed_before_it_is_lost(tmp_path):
     t = trainer(tmp_path, lambda: Line(ema=0.9))
     t.start()
     t.algorithm.norm.running_mean = t.algorithm.norm.running_mean + 1
-    with pytest.raises(RuntimeError, match="'b.1.running_mean' of player 'line' was replaced"):
+    with pytest.raises(RuntimeError, match=r"'b\.1\.running_mean' of player 'line' was replaced"):
         t.save()
 
 
