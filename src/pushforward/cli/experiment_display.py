@@ -107,7 +107,8 @@ class Display:
             seconds = f"{line.seconds:.1f}" if line.done else ""
             table.add_row(*map(Text, (method, setting, done, running, seconds)))
         elapsed = time.monotonic() - self._started
-        table.caption = Text(f"{self._ended}/{self._total} cells, {elapsed:,.0f} s{self._left()}")
+        counts = f"{self._ended}/{self._total} cells, {elapsed:,.0f} s{self._left()}"
+        table.caption = Text(counts if self._lines else "starting")
         table.caption_justify = "left"
         return table
 

@@ -1,7 +1,7 @@
 """A Bernoulli decoder is binary cross-entropy summed over pixels; on grey images that is no likelihood.
 
 What is missing there is the normaliser of G. Loaiza-Ganem and J. P. Cunningham, *The Continuous Bernoulli:
-Fixing a Pervasive Error in Variational Autoencoders*, NeurIPS 2019, eq. 3 to 5.
+Fixing a Pervasive Error in Variational Autoencoders*, NeurIPS 2019.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def _mass_of_a_pixel(cell: Cell) -> dict[str, float]:
 
 
 def _normaliser(p: float) -> float:
-    """∫₀¹ pᵗ(1 - p)¹⁻ᵗ dt = (1 - 2p)/(2 artanh(1 - 2p)). Loaiza-Ganem & Cunningham, eq. 5 inverted."""
+    """∫₀¹ pᵗ(1 - p)¹⁻ᵗ dt = (1 - 2p)/(2 artanh(1 - 2p)). Loaiza-Ganem & Cunningham 2019."""
     return 0.5 if p == 0.5 else (1 - 2 * p) / (2 * math.atanh(1 - 2 * p))
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from pushforward.experiments.execute import execute
 from pushforward.experiments.experiment import Cell
 from pushforward.experiments.table import EXPERIMENTS, Entry
 from tests.unit.experiments import toy
+from tests.unit.experiments.processes import wait_until_gone
 
 QUICK = ["experiment", "toy", "--seeds=2", "--workers=1"]
 
@@ -139,3 +143,32 @@ def test_a_terminal_shows_a_table_of_cells_while_they_run(monkeypatch):
     show(outcome, Console(file=shown, width=100, force_terminal=True))
     assert "FAILS" not in screen.getvalue()
     assert "tails" in shown.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "says"),
+    [(signal.SIGTERM, 143, "stopped; finished cells are kept"), (signal.SIGINT, 130, "interrupted")],
+)
+def test_a_signal_ends_every_process_and_keeps_what_finished(number, status, says, tmp_path):
+    log = tmp_path / "ran.log"
+    log.touch()
+    code = (
+        "from pushforward.experiments.table import EXPERIMENTS, Entry; from pushforward.cli import main; "
+        f"EXPERIMENTS['toy'] = Entry('toy', {toy.MODULE!r}, 'a coin'); main({QUICK!r})"
+    )
+    slow = Cell("coin", "heads", 1).label
+    env = {**os.environ, "TOY_SLOW": slow, "TOY_LOG": str(log), "PYTHONPATH": str(Path(__file__).parents[3])}
+    stopped = subprocess.Popen(
+        [sys.executable, "-c", code], env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while slow not in log.read_text() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(stopped.pid, number)  # as a terminal does
+    _, err = stopped.communicate(timeout=30)
+    assert stopped.returncode == status
+    assert says in err
+    assert "Traceback" not in err
+    wait_until_gone(stopped.pid)
+    outcome = execute(toy.MODULE, seeds=2, workers=1)
+    assert len(outcome.records) == 4

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ import pytest
 from pushforward.errors import UserError
 from pushforward.experiments import machine
 from pushforward.experiments.execute import execute
-from pushforward.experiments.experiment import Cell
+from pushforward.experiments.experiment import Cell, Row
 from tests.unit.experiments import toy
+from tests.unit.experiments.processes import wait_until_gone
 
 ROOT = Path(__file__).parents[3]
 
@@ -85,23 +87,10 @@ def test_a_killed_run_picks_up_its_finished_cells(ran, monkeypatch):
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert ran() == labels("heads", "tails")
-    _wait_until_gone(killed.pid)
+    wait_until_gone(killed.pid)
     outcome = execute(toy.MODULE, seeds=2, workers=1)
     assert ran() == [*labels("heads", "tails"), last]  # only the cell that was under way
     assert not outcome.failures
-
-
-def _wait_until_gone(session: int) -> None:
-    """The processes of a killed run end by themselves, though nobody told them."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(session, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.05)
-    os.killpg(session, signal.SIGKILL)
-    pytest.fail("the killed run left processes behind")
 
 
 @pytest.mark.parametrize(
@@ -112,18 +101,23 @@ def test_numbers_that_cannot_be_are_refused(given, named):
         execute(toy.MODULE, **given)
 
 
+def test_a_table_of_its_own_making_gets_every_cell_or_is_not_made(monkeypatch):
+    def difference(results):
+        value = results.mean("score", "coin", "tails") - results.mean("score", "coin", "heads")
+        return [Row(method="coin", setting="tails - heads", figure="score", value=value, n=2)]
+
+    monkeypatch.setattr(toy, "EXPERIMENT", replace(toy.EXPERIMENT, rows=difference))
+    (row,) = execute(toy.MODULE, seeds=2, workers=1).rows
+    assert (row.setting, row.value, row.spread) == ("tails - heads", 0.0, None)
+    monkeypatch.setenv("TOY_FAIL", Cell("coin", "tails", 1).label)
+    assert execute(toy.MODULE, seeds=2, workers=1, fresh=True).rows == []
+
+
 def test_two_cells_of_one_name_are_a_mistake_of_the_experiment(monkeypatch):
-    monkeypatch.setattr(
-        toy, "EXPERIMENT", _with_cells([Cell("a", options={"x": 1}), Cell("a", options={"x": 2})])
-    )
+    cells = [Cell("a", options={"x": 1}), Cell("a", options={"x": 2})]
+    monkeypatch.setattr(toy, "EXPERIMENT", replace(toy.EXPERIMENT, cells=lambda budget, seeds: cells))
     with pytest.raises(ValueError, match="cells of one name"):
         execute(toy.MODULE)
-
-
-def _with_cells(cells):
-    from dataclasses import replace
-
-    return replace(toy.EXPERIMENT, cells=lambda budget, seeds: cells)
 
 
 def test_the_machine_is_described():
