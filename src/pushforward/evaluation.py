@@ -18,7 +18,7 @@ from torch import Tensor
 from pushforward.core import to_float
 from pushforward.diagnostics.posterior_collapse import ACTIVE_VARIANCE, active_units
 from pushforward.errors import UserError
-from pushforward.latents import posterior
+from pushforward.latents import divergence
 from pushforward.metrics.likelihood import Estimate, bits_per_dimension, mean_interval
 from pushforward.metrics.pixels import mean_squared_error
 from pushforward.models import Model
@@ -113,9 +113,9 @@ def evaluate(model: Model, images: UInt8[Tensor, "n c h w"], *, k: int = 100, se
 
 
 def _obstacle(measure: Measure, model: Model, n: int) -> str:
-    lacking = [a for a in measure.needs if not hasattr(model.algorithm, a)]
+    lacking = [a for a in reversed(measure.needs) if not hasattr(model.algorithm, a)]
     if lacking:
-        return f"the method '{model.about['method']}' has no {', no '.join(lacking)}"
+        return f"the method '{model.about['method']}' has {LACKS.get(lacking[0], f'no {lacking[0]}')}"
     if n < measure.least:
         return f"needs at least {measure.least} images"
     return ""
@@ -148,7 +148,7 @@ def _bounds(model: Model, images: Tensor, k: int, seed: int) -> Outcome:
 
 
 def _latents(model: Model, images: Tensor, k: int, seed: int) -> Outcome:
-    mu, kl = posterior(model, images, seed=seed)
+    mu, kl = divergence(model, images, seed=seed)
     active = active_units(mu)
     d = mu.shape[1]
     return Outcome(
@@ -174,9 +174,18 @@ def _reconstruction(model: Model, images: Tensor, k: int, seed: int) -> Outcome:
 
 MEASURES: Sequence[Measure] = (
     Measure(("elbo", "iwae-k", "bits/dimension"), ("likelihood", "log_weights"), _bounds),
-    Measure(("kl", "active_units"), ("likelihood", "posterior"), _latents, least=2),
+    Measure(("kl", "active_units"), ("likelihood", "divergence"), _latents, least=2),
     Measure(("reconstruction_error",), ("reconstruct",), _reconstruction),
 )
+
+
+# What it means to lack an ability.
+LACKS = {
+    "likelihood": "no likelihood",
+    "log_weights": "no bound on ln p(x)",
+    "divergence": "no distribution of codes",
+    "reconstruct": "no encoder to reconstruct with",
+}
 
 
 def active(evaluation: Evaluation) -> list[bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,7 +12,6 @@ from torch import Tensor
 
 from pushforward.core import to_float
 from pushforward.models import Model
-from pushforward.objectives.elbo import gaussian_kl
 from pushforward.training.randomness import aside
 
 
@@ -20,7 +20,7 @@ def latent_dim(model: Model) -> int:
     return model.encode(torch.zeros(1, *model.shape)).shape[1]
 
 
-def posterior(
+def divergence(
     model: Model, images: UInt8[Tensor, "n c h w"], *, seed: int = 0
 ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
     """Posterior means, and the KL of each dimension from the prior in nats, of each image."""
@@ -29,36 +29,61 @@ def posterior(
     with aside(seed), torch.no_grad():
         for chunk in images.split(model.batch_size):
             x = algorithm.likelihood.prepare(to_float(chunk.to(model.device)))
-            mu, log_var = algorithm.posterior(x)
+            mu, kl = algorithm.divergence(x)
             mus.append(mu.cpu())
-            kls.append(gaussian_kl(mu, log_var).cpu())
+            kls.append(kl.cpu())
     return torch.cat(mus), torch.cat(kls)
 
 
-def dimension_kl(model: Model, images: UInt8[Tensor, "n c h w"], *, seed: int = 0) -> list[float] | None:
-    """Mean KL from the prior of each latent dimension, in nats; None for codes without a distribution."""
-    if not hasattr(model.algorithm, "posterior"):
-        return None
-    return posterior(model, images, seed=seed)[1].double().mean(0).tolist()
+@dataclass(frozen=True)
+class Codes:
+    """Where a model puts images in its latent space.
+
+    z: a code an image, the posterior mean where there is a posterior. kl: mean KL from the prior of
+    each dimension, in nats; None for codes without a distribution. centre and spread, per dimension:
+    of the prior where there is one, else of the codes.
+    """
+
+    z: Float[Tensor, "n d"]
+    kl: list[float] | None
+    centre: Float[Tensor, " d"]
+    spread: Float[Tensor, " d"]
+
+    @property
+    def order(self) -> list[int]:
+        """Dimensions, the one that tells most of the image first: by KL, else by variance."""
+        weight = self.z.double().var(dim=0).tolist() if self.kl is None else self.kl
+        return sorted(range(len(weight)), key=lambda i: -weight[i])
+
+
+def codes(model: Model, images: UInt8[Tensor, "n c h w"], *, seed: int = 0) -> Codes:
+    """Encode images. Needs at least 2 of them where codes have no distribution."""
+    if hasattr(model.algorithm, "divergence"):
+        z, kl = divergence(model, images, seed=seed)
+        zero = torch.zeros(z.shape[1])
+        return Codes(z, kl.double().mean(0).tolist(), zero, zero + 1)
+    z = model.encode(images, seed=seed)
+    return Codes(z, None, z.mean(0), z.std(dim=0))
 
 
 def traverse(
     model: Model,
+    codes: Codes,
     dims: Sequence[int],
     *,
     steps: int = 9,
     reach: float = 3.0,
     start: Float[Tensor, " d"] | None = None,
 ) -> tuple[list[float], Float[Tensor, "m s c h w"]]:
-    """The values from -reach to reach that each dimension takes in turn, and the decoded images.
+    """Walk along each dimension in turn: positions in units of its spread, and the decoded images.
 
-    start: the code whose other dimensions are kept; zero, the mean of the prior, by default.
+    reach: how far from the centre, in both directions. start: the code whose other dimensions are kept;
+    the centre by default.
     """
     positions = torch.linspace(-reach, reach, steps)
-    start = torch.zeros(latent_dim(model)) if start is None else start
-    z = start.repeat(len(dims), steps, 1)
+    z = (codes.centre if start is None else start).repeat(len(dims), steps, 1)
     for row, d in enumerate(dims):
-        z[row, :, d] = positions
+        z[row, :, d] = codes.centre[d] + codes.spread[d] * positions
     images = model.decode(z.flatten(0, 1))
     return positions.tolist(), images.unflatten(0, (len(dims), steps))
 

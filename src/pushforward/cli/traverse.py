@@ -32,9 +32,9 @@ class TraverseOptions:
     steps: int = 9
     """Images a row."""
     range: float = 3.0
-    """Walk from minus to plus this many standard deviations of the prior."""
+    """Walk from minus to plus this many standard deviations: of the prior, or of the codes without one."""
     image: int | None = None
-    """Start from the code of this held-out image, by its number from 0. Default: the middle of the prior."""
+    """Start from the code of this held-out image, by its number from 0. Default: the middle."""
     out: str | None = None
     """The picture to write, X.png. Default: RUN/traversals.png."""
     which: Literal["last", "best"] = "last"
@@ -54,16 +54,17 @@ def run(argv: list[str]) -> None:
         raise UserError(f"--range: {options.range}; expected a positive number of standard deviations")
     require_png(options.out)
     from pushforward.inspection import images_for, open_run, require
-    from pushforward.latents import dimension_kl, latent_dim, traverse
+    from pushforward.latents import codes, traverse
     from pushforward.observers.pictures import rows
 
     config, model = open_run(options.run, which=options.which)
     require(model, "encode", "decode")
     held_out = images_for(config, model).images.images
-    kl = dimension_kl(model, held_out[:1000])
-    dims = _dims(options.dims, latent_dim(model), kl)
+    found = codes(model, held_out[:1000])
+    kl = found.kl
+    dims = _dims(options.dims, found.order)
     start = None if options.image is None else model.encode(_image(held_out, options.image))[0]
-    steps, images = traverse(model, dims, steps=options.steps, reach=options.range, start=start)
+    steps, images = traverse(model, found, dims, steps=options.steps, reach=options.range, start=start)
     out = Path(options.out or options.run / "traversals.png")
     labels = [f"z{d}" if kl is None else f"z{d}   {kl[d]:.2f} nats" for d in dims]
     scale = scale_for(min(images.shape[3:]), options.scale)
@@ -80,11 +81,11 @@ def run(argv: list[str]) -> None:
     announce(facts, as_json=options.json, line=lambda: f"{len(dims)} latent dimensions  {out}")
 
 
-def _dims(asked: tuple[int, ...], d: int, kl: list[float] | None) -> list[int]:
+def _dims(asked: tuple[int, ...], order: list[int]) -> list[int]:
     for number in asked:
-        if not 0 <= number < d:
-            raise UserError(f"--dims: {number}; expected numbers from 0 to {d - 1}")
-    return list(asked) or sorted(range(d), key=lambda i: 0.0 if kl is None else -kl[i])
+        if number not in order:
+            raise UserError(f"--dims: {number}; expected numbers from 0 to {len(order) - 1}")
+    return list(asked) or order
 
 
 def _image(images: Tensor, number: int) -> Tensor:

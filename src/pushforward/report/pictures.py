@@ -15,8 +15,10 @@ from PIL import Image
 from torch import Tensor
 
 from pushforward.core import to_float
+from pushforward.data import Dataset
 from pushforward.evaluation import Evaluation, active
-from pushforward.latents import latent_dim, plane, posterior, traverse
+from pushforward.inspection import pick
+from pushforward.latents import Codes, codes, plane, traverse
 from pushforward.metrics.pixels import mean_squared_error
 from pushforward.models import Model
 from pushforward.observers.pictures import grid
@@ -124,31 +126,30 @@ def pairs(model: Model, images: Images) -> list[Pair]:
     return [Pair(tiles(torch.stack([x[i], x_hat[i]]), columns=1), float(errors[i])) for i in chosen]
 
 
-def walks(model: Model, evaluation: Evaluation) -> list[Walk]:
-    """What the most active latent dimensions change, from -3 to 3, the others at zero."""
-    if not (model.can("encode") and model.can("decode")):
+def walks(model: Model, found: Codes) -> list[Walk]:
+    """What the most active latent dimensions change, from -3 to 3 deviations, the others in the middle."""
+    if not model.can("decode"):
         return []
-    d = latent_dim(model)
-    kl = evaluation.detail.get("kl_per_dimension")
-    dims = sorted(range(d), key=lambda i: 0.0 if kl is None else -kl[i])[:ROWS]
-    _, images = traverse(model, dims, steps=WALK)
+    dims = found.order[:ROWS]
+    _, images = traverse(model, found, dims, steps=WALK)
     return [
-        Walk(dim, None if kl is None else kl[dim], tiles(row, columns=WALK))
+        Walk(dim, None if found.kl is None else found.kl[dim], tiles(row, columns=WALK))
         for dim, row in zip(dims, images, strict=True)
     ]
 
 
-def decoded_plane(model: Model) -> str | None:
+def decoded_plane(model: Model, found: Codes) -> str | None:
     """Where the code has two dimensions: images decoded from the quantiles of the prior.
 
-    Kingma & Welling 2014, figure 4.
+    Kingma & Welling 2014, figure 4. Codes without a prior are taken as normal, each with its own spread.
     """
-    if not (model.can("encode") and model.can("decode")) or latent_dim(model) != 2:
+    if not model.can("decode") or found.z.shape[1] != 2:
         return None
     quantiles = torch.linspace(0.02, 0.98, PLANE_SIDE)
     z = torch.special.ndtri(quantiles)
     second, first = torch.meshgrid(z.flip(0), z, indexing="ij")
-    return tiles(model.decode(torch.stack([first, second], -1).flatten(0, 1)), columns=PLANE_SIDE)
+    plane = found.centre + found.spread * torch.stack([first, second], -1).flatten(0, 1)
+    return tiles(model.decode(plane), columns=PLANE_SIDE)
 
 
 def kl_bars(evaluation: Evaluation) -> Bars | None:
@@ -167,23 +168,19 @@ def kl_bars(evaluation: Evaluation) -> Bars | None:
     return Bars(drawing, len(kl), sum(moves))
 
 
-def latent_map(model: Model, images: Images) -> LatentMap | None:
-    """Codes of held-out images, coloured by label where there are labels."""
-    if not model.can("encode"):
+def latent_map(found: Codes, shown: Dataset) -> LatentMap | None:
+    """Codes of the shown images in the plane, coloured by label where there are labels."""
+    z = found.z
+    if z.shape[1] < 2 or len(z) < 3:
         return None
-    held_out = images.held_out
-    order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(0))[:MAP_POINTS]
-    codes = _codes(model, held_out.images[order])
-    if codes.shape[1] < 2 or len(codes) < 3:
-        return None
-    if codes.shape[1] == 2:
-        points, axes, how = codes, ["z0", "z1"], "both latent dimensions"
+    if z.shape[1] == 2:
+        points, axes, how = z, ["z0", "z1"], "both latent dimensions"
     else:
-        points, share = plane(codes)
+        points, share = plane(z)
         axes = [f"principal component {i + 1} ({s:.0%} of variance)" for i, s in enumerate(share)]
-        how = f"the first two principal components of the {codes.shape[1]} latent dimensions"
-    labels = None if held_out.labels is None else held_out.labels[order].tolist()
-    classes, colours = _palette(labels, held_out.classes)
+        how = f"the first two principal components of the {z.shape[1]} latent dimensions"
+    labels = None if shown.labels is None else shown.labels.tolist()
+    classes, colours = _palette(labels, shown.classes)
     drawing = svg.scatter(
         [(float(a), float(b)) for a, b in points],
         colours,
@@ -191,8 +188,8 @@ def latent_map(model: Model, images: Images) -> LatentMap | None:
         ylabel=axes[1],
         label="Latent codes of held-out images in the plane",
     )
-    more = 0 if not held_out.classes or labels is None else len(held_out.classes) - len(classes)
-    return LatentMap(drawing, how, len(codes), classes, more)
+    more = 0 if not classes or not shown.classes else len(shown.classes) - len(classes)
+    return LatentMap(drawing, how, len(z), classes, more)
 
 
 def tiles(images: Float[Tensor, "n c h w"], *, columns: int | None = None) -> str:
@@ -205,12 +202,6 @@ def data_uri(picture: Image.Image) -> str:
     content = io.BytesIO()
     picture.save(content, format="PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
-
-
-def _codes(model: Model, images: Tensor) -> Float[Tensor, "n d"]:
-    if hasattr(model.algorithm, "posterior"):
-        return posterior(model, images)[0]
-    return model.encode(images)
 
 
 def _palette(
@@ -284,14 +275,16 @@ def take(facts: Facts) -> Pictures:
     # A picture of this very model would show the same as the samples.
     frames = film(facts.folder, model.shape, but=model.about["step"] if samples else None)
     if images is None or evaluation is None:
-        return Pictures(frames, samples, plane=decoded_plane(model))
+        return Pictures(frames, samples)
+    shown = pick(images.held_out, MAP_POINTS, 0)
+    found = codes(model, shown.images) if model.can("encode") and len(shown) > 1 else None
     return Pictures(
         frames,
         samples,
         data=data_grid(images.train.images),
         pairs=pairs(model, images),
-        walks=walks(model, evaluation),
-        plane=decoded_plane(model),
+        walks=walks(model, found) if found else None,
+        plane=decoded_plane(model, found) if found else None,
         bars=kl_bars(evaluation),
-        map=latent_map(model, images),
+        map=latent_map(found, shown) if found else None,
     )

@@ -134,8 +134,12 @@ def inline(svg: str, label: str) -> str:
     """A matplotlib SVG file as an element of a page: no prologue, names spaces, metadata or own fonts."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(
+        r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", svg, flags=re.DOTALL
+    )  # it would hold for all
     svg = svg.replace("xlink:href=", "href=")
-    svg = re.sub(r'\sfont-family="[^"]*"|font: [0-9.]+px [^;"]*', _font, svg)
+    svg = re.sub(r'font: ([0-9.]+px) [^;"]*', r"font-size: \1", svg)
+    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
     box = re.search(r'viewBox="([^"]*)"', svg)
     assert box is not None
     head = f'<svg viewBox="{box[1]}" role="img" aria-label="{label}">'
@@ -143,12 +147,6 @@ def inline(svg: str, label: str) -> str:
     for colour, variable in VARIABLES.items():
         svg = svg.replace(colour, variable)
     return _unique(svg, label).strip()
-
-
-def _font(match: re.Match[str]) -> str:
-    """Keep the size of a text, and leave the family to the page."""
-    size = re.search(r"[0-9.]+px", match[0])
-    return f"font-size: {size[0]}" if size else ""
 
 
 def _unique(svg: str, label: str) -> str:

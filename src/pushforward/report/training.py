@@ -19,8 +19,10 @@ NAMES = {
     "kl": ("KL from the prior", "nats/image"),
     "reconstruction": ("Reconstruction term, −ln p(x|z)", "nats/image"),
     "active_units": ("Active latent dimensions", ""),
-    "validation_elbo": ("Validation bound on ln p(x)", "nats/image"),
+    "elbo": ("Lower bound on ln p(x), one sample", "nats/image"),
 }
+# What the validation calls by another name than training does.
+SAME = {"metric/validation_elbo": "metric/elbo"}
 
 
 @dataclass(frozen=True)
@@ -46,24 +48,32 @@ class Panel:
 def panels(rows: Sequence[Mapping[str, Any]]) -> list[Panel]:
     """A panel for each quantity: losses first, then what the method and the validation logged.
 
-    A quantity that both training and validation log shares a panel. A loss that is the negative of the
-    validation bound does too.
+    A quantity that both training and validation log shares a panel, and so do a loss that is the
+    negative ELBO and the validation's ELBO.
     """
     lines = collect(rows)
     drawn = []
     losses = [key for key in lines if key.startswith("loss/")]
-    bound = lines.pop("metric/validation_elbo", None) if len(losses) == 1 else None
     for key in losses:
         own = lines.pop(key)
-        if bound is None:
-            drawn.append(_panel(f"Loss of the {key.partition('/')[2]}", "", (own,)))
-        else:
+        if is_negative_bound(rows, key) and (bound := lines.pop("metric/elbo", None)):
             negative = Series("", bound.steps, tuple(-v for v in bound.values))
             drawn.append(_panel("Loss, the negative bound", "nats/image", _both(own, negative)))
+        else:
+            name = f"Loss of the {key.partition('/')[2]}" if len(losses) > 1 else "Loss"
+            drawn.append(_panel(name, "", (own,)))
     for key in list(lines):
         if key in lines:
             drawn.append(_other_panel(key, lines))
     return drawn
+
+
+def is_negative_bound(rows: Sequence[Mapping[str, Any]], loss: str) -> bool:
+    """Whether a loss is, row by row, the negative ELBO: the sum of the logged reconstruction term and KL."""
+    parts = ("info/kl", "info/reconstruction", loss)
+    known = [tuple(row[key] for key in parts) for row in rows if all(key in row for key in parts)]
+    finite = [values for values in known if all(map(math.isfinite, values))]
+    return bool(finite) and all(math.isclose(kl + r, total, rel_tol=1e-3) for kl, r, total in finite)
 
 
 def _other_panel(key: str, lines: dict[str, Series]) -> Panel:
@@ -80,14 +90,14 @@ def _both(training: Series, held_out: Series) -> tuple[Series, Series]:
 
 
 def collect(rows: Sequence[Mapping[str, Any]]) -> dict[str, Series]:
-    """Every logged `group/name` as a line, in order of first appearance, without what is no number."""
+    """Every logged `group/name` as a line, losses first, without what is no number."""
     points: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
         for key, value in row.items():
             if "/" not in key or isinstance(value, bool) or not isinstance(value, int | float):
                 continue
             if math.isfinite(value):
-                points.setdefault(key, []).append((row.get("step", 0), value))
+                points.setdefault(SAME.get(key, key), []).append((row.get("step", 0), value))
     order = {"loss": 0, "info": 1, "metric": 2}
     keys = sorted(points, key=lambda key: order.get(key.partition("/")[0], 3))
     return {key: _thinned(points[key]) for key in keys}

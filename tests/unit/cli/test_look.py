@@ -1,0 +1,192 @@
+"""sample, reconstruct, traverse, evaluate and report as a user meets them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pushforward.cli import main
+
+COMMANDS = ("sample", "reconstruct", "traverse", "evaluate", "report")
+
+
+def said(capsys, *words: str) -> dict:
+    """What a command prints as JSON."""
+    main([*map(str, words), "--json"])
+    return json.loads(capsys.readouterr().out)
+
+
+def fails(capsys, *words: str) -> str:
+    with pytest.raises(SystemExit) as stop:
+        main([str(w) for w in words])
+    error = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert error.count("\n") == 1, error
+    return error
+
+
+def test_importing_the_commands_does_not_import_torch():
+    names = ", ".join(f"pushforward.cli.{c}" for c in COMMANDS)
+    code = f"import sys, {names}; assert not {{'torch', 'matplotlib', 'numpy'}} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"pushforward {command} runs/" in " ".join(capsys.readouterr().out.split())
+
+
+def test_samples_go_to_a_picture_an_array_or_a_folder(finished_run, tmp_path, capsys):
+    facts = said(
+        capsys,
+        "sample",
+        finished_run,
+        "--n",
+        "6",
+        "--columns",
+        "3",
+        "--scale",
+        "1",
+        "--out",
+        tmp_path / "a.png",
+    )
+    assert facts["n"] == 6
+    with Image.open(facts["out"]) as picture:
+        assert picture.size == (3 * 10 + 2, 2 * 10 + 2)
+    array = said(capsys, "sample", finished_run, "--n", "6", "--out", tmp_path / "new" / "a.npz")["out"]
+    images = np.load(array)["images"]
+    assert (images.shape, images.dtype) == ((6, 8, 8, 3), np.uint8)
+    folder = said(capsys, "sample", finished_run, "--n", "6", "--out", f"{tmp_path / 'many'}/")["out"]
+    files = sorted(p.name for p in (tmp_path / "many").iterdir())
+    assert files == [f"{i:05d}.png" for i in range(6)]
+    assert np.array_equal(np.asarray(Image.open(f"{folder}/00004.png")), images[4])
+    assert not list(tmp_path.glob(".partial*"))
+
+
+def test_the_same_seed_gives_the_same_samples(finished_run, tmp_path, capsys):
+    arrays = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        said(capsys, "sample", finished_run, "--n", "3", "--seed", seed, "--out", tmp_path / f"{name}.npz")
+        arrays.append(np.load(tmp_path / f"{name}.npz")["images"])
+    assert np.array_equal(arrays[0], arrays[1])
+    assert not np.array_equal(arrays[0], arrays[2])
+
+
+def test_reconstructions_come_from_the_held_out_images_or_from_others(finished_run, photos, tmp_path, capsys):
+    own = said(capsys, "reconstruct", finished_run, "--n", "5", "--out", tmp_path / "own.png")
+    assert (own["split"], own["n"], len(own["errors"]), own["notes"]) == ("test", 5, 5, [])
+    assert len(set(own["images"])) == 5
+    other = said(
+        capsys, "reconstruct", finished_run, "--data", photos, "--n", "500", "--out", tmp_path / "b.png"
+    )
+    assert (other["split"], other["n"]) == ("all", 120)
+    assert all(0 < e < 1 for e in other["errors"])
+
+
+def test_traversals_put_the_most_active_dimension_first(finished_run, tmp_path, capsys):
+    facts = said(
+        capsys, "traverse", finished_run, "--steps", "5", "--range", "2", "--out", tmp_path / "t.png"
+    )
+    assert sorted(facts["dims"]) == [0, 1, 2, 3]
+    assert facts["kl"] == sorted(facts["kl"], reverse=True)
+    assert facts["positions"] == [-2, -1, 0, 1, 2]
+    chosen = said(
+        capsys, "traverse", finished_run, "--dims", "3", "1", "--image", "0", "--out", tmp_path / "u.png"
+    )
+    assert chosen["dims"] == [3, 1]
+
+
+def test_an_evaluation_keeps_its_contract(finished_run, capsys):
+    facts = said(capsys, "evaluate", finished_run, "--k", "5")
+    assert {"run", "checkpoint", "split", "n", "metrics", "skipped"} <= facts.keys()
+    row = {"name", "value", "ci95", "floor", "unit", "higher_is_better", "features"}
+    assert all(m.keys() == row for m in facts["metrics"])
+    assert (facts["split"], facts["checkpoint"], facts["notes"]) == ("test", "last", [])
+    names = [m["name"] for m in facts["metrics"]]
+    assert names == ["elbo", "iwae-5", "bits/dimension", "kl", "active_units", "reconstruction_error"]
+    assert next(m for m in facts["metrics"] if m["name"] == "reconstruction_error")["floor"] == 0
+    assert len(facts["detail"]["kl_per_dimension"]) == 4
+
+
+def test_splits_are_those_of_the_training(finished_run, capsys):
+    n = {
+        s: said(capsys, "evaluate", finished_run, "--k", "1", "--split", s)["n"]
+        for s in ("train", "validation", "test")
+    }
+    assert sum(n.values()) == 120
+    assert n["validation"] == round(0.2 * (n["train"] + n["validation"]))
+    assert said(capsys, "evaluate", finished_run, "--k", "1", "--limit", "4")["n"] == 4
+
+
+def test_people_get_a_table(finished_run, capsys):
+    main(["evaluate", str(finished_run), "--k", "2", "--split", "train"])
+    out = capsys.readouterr().out
+    assert "iwae-2" in out
+    assert "nats/image" in out
+    assert "train images of" in out
+
+
+def test_a_report_may_go_elsewhere(finished_run, tmp_path, capsys):
+    out = said(capsys, "report", finished_run, "--out", tmp_path / "deep" / "page.html")["out"]
+    assert (tmp_path / "deep" / "page.html").read_text().startswith("<!doctype html>")
+    assert out == str(tmp_path / "deep" / "page.html")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_wrong_run_is_named(command, tmp_path, capsys):
+    assert "there is no folder" in fails(capsys, command, tmp_path / "nowhere")
+    assert "no run folder" in fails(capsys, command, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["sample", "RUN", "--n", "0"], "--n: 0"),
+        (["sample", "RUN", "--out", "x.jpg"], "x.jpg"),
+        (["sample", "RUN", "--scale", "0"], "--scale: 0"),
+        (["reconstruct", "RUN", "--out", "x.npz"], "such as x.png"),
+        (["reconstruct", "RUN", "--data", "nosuchset"], "--data nosuchset"),
+        (["traverse", "RUN", "--dims", "4"], "from 0 to 3"),
+        (["traverse", "RUN", "--range", "0"], "--range"),
+        (["traverse", "RUN", "--image", "999"], "--image: 999"),
+        (["evaluate", "RUN", "--k", "0"], "--k: 0"),
+        (["report", "RUN", "--out", "x.pdf"], "x.html"),
+    ],
+)
+def test_mistakes_are_named(words, says, finished_run, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert says in fails(capsys, *[finished_run if w == "RUN" else w for w in words])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_that_cannot_be_written_is_named(finished_run, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for command in ("sample", "reconstruct", "traverse"):
+        assert "cannot write" in fails(capsys, command, finished_run, "--out", tmp_path / "file" / "x.png")
+    assert "cannot write" in fails(capsys, "report", finished_run, "--out", tmp_path / "file" / "x.html")
+
+
+def test_a_folder_that_holds_something_is_left_alone(finished_run, tmp_path, capsys):
+    (tmp_path / "mine.txt").write_text("mine")
+    assert "not empty" in fails(capsys, "sample", finished_run, "--out", f"{tmp_path}/")
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_method_that_cannot_is_told_so(photos, tmp_path, capsys):
+    main(["train", "ae", f"--data={photos}", f"--run={tmp_path / 'ae'}", "--steps=2", "--latent-dim=2"])
+    capsys.readouterr()
+    error = fails(capsys, "sample", tmp_path / "ae")
+    assert "'ae'" in error
+    assert "sample" in error
+    facts = said(capsys, "evaluate", tmp_path / "ae")
+    assert [m["name"] for m in facts["metrics"]] == ["reconstruction_error"]
+    assert {s["name"] for s in facts["skipped"]} == {"elbo", "iwae-k", "bits/dimension", "kl", "active_units"}
+    assert said(capsys, "traverse", tmp_path / "ae")["kl"] is None

@@ -1,0 +1,135 @@
+"""Measurements against a model whose every figure is known in closed form, and what is skipped and why."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+
+import pytest
+import torch
+from torch import nn
+
+from pushforward import evaluation
+from pushforward.core import Algorithm, to_float
+from pushforward.errors import UserError
+from pushforward.evaluation import active, evaluate
+from pushforward.models import Model
+from tests.runs import build
+from tests.unit.gaussian_model import SHAPE, exact_model, log_density, pictures, posterior_kl
+
+ALL = {"elbo", "iwae-k", "bits/dimension", "kl", "active_units", "reconstruction_error"}
+
+
+class OnlySamples(Algorithm):
+    """What a GAN can do."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def players(self):
+        return {}
+
+    def step(self, draw):
+        yield from ()
+
+    def sample(self, n):
+        return torch.zeros(n, *SHAPE)
+
+
+def values(result) -> dict[str, float]:
+    return {m.name: m.value for m in result.metrics}
+
+
+def test_with_the_exact_posterior_both_bounds_are_the_likelihood():
+    images = pictures()
+    exact = log_density(to_float(images))
+    result = evaluate(exact_model(), images, k=5)
+    for name in ("elbo", "iwae-5"):
+        assert result.find(name).value == pytest.approx(exact.mean().item(), rel=1e-5)
+        half = 1.96 * exact.std().item() / math.sqrt(len(images))
+        assert result.find(name).ci95 == pytest.approx(half, rel=1e-3)
+
+
+def test_bits_count_the_mass_of_a_pixel_level():
+    images = pictures()
+    nats = log_density(to_float(images)).mean().item()
+    expected = (-nats / 64 - math.log(2 / 255)) / math.log(2)
+    assert evaluate(exact_model(), images, k=2).find("bits/dimension").value == pytest.approx(
+        expected, rel=1e-5
+    )
+
+
+def test_kl_and_active_units_are_those_of_the_exact_posterior():
+    images = pictures()
+    kl = posterior_kl(to_float(images))
+    result = evaluate(exact_model(), images, k=1)
+    assert result.find("kl").value == pytest.approx(kl.sum(1).mean().item(), rel=1e-5)
+    assert result.detail["kl_per_dimension"] == pytest.approx(kl.mean(0).tolist(), abs=1e-6)
+    assert active(result) == [True, True, False]
+    assert result.find("active_units").value == 2
+
+
+def test_more_samples_tighten_the_bound_of_a_model_with_an_inexact_posterior():
+    model = Model(build("vae", SHAPE).eval(), {"method": "vae", "shape": list(SHAPE), "step": 0})
+    one, many = (values(evaluate(model, pictures(), k=k)) for k in (1, 50))
+    assert one["iwae-1"] == pytest.approx(one["elbo"])
+    assert many["iwae-50"] > many["elbo"] + 0.01
+    assert many["iwae-50"] > one["iwae-1"]
+
+
+def test_small_memory_changes_no_figure(monkeypatch):
+    images = pictures()
+    whole = evaluate(exact_model(), images, k=7)
+    monkeypatch.setattr(evaluation, "DECODED_AT_ONCE", 3 * 64)  # three images at once: k in parts
+    parts = evaluate(exact_model(), images, k=7)
+    assert values(parts) == pytest.approx(values(whole), rel=1e-5)
+
+
+def test_the_seed_decides_and_the_global_stream_stays():
+    model = Model(build("vae", SHAPE).eval(), {"method": "vae", "shape": list(SHAPE), "step": 0})
+    before = torch.get_rng_state()
+    first, again, other = (evaluate(model, pictures(), k=3, seed=s) for s in (0, 0, 1))
+    assert torch.equal(before, torch.get_rng_state())
+    assert first == again
+    assert first.find("elbo").value != other.find("elbo").value
+
+
+def test_what_a_method_cannot_do_is_skipped_with_the_reason():
+    model = Model(OnlySamples(), {"method": "gan", "shape": list(SHAPE), "step": 0})
+    result = evaluate(model, pictures())
+    assert result.metrics == ()
+    assert {s.name for s in result.skipped} == ALL
+    assert all("'gan' has no" in s.reason for s in result.skipped)
+
+
+def test_cross_entropy_on_grey_pixels_is_not_sold_as_a_likelihood():
+    algorithm = build("vae", SHAPE, likelihood="bernoulli", binarization="none").eval()
+    model = Model(algorithm, {"method": "vae", "shape": list(SHAPE), "step": 0})
+    with pytest.warns(UserWarning, match="grey pixels"):
+        result = evaluate(model, pictures(), k=4)
+    assert result.find("elbo") is not None
+    assert {s.name for s in result.skipped} == {"iwae-4", "bits/dimension"}
+    black_and_white = evaluate(model, (pictures() > 127).to(torch.uint8) * 255, k=4)
+    assert black_and_white.skipped == ()
+
+
+def test_one_image_has_no_interval_and_still_valid_json():
+    result = evaluate(exact_model(), pictures(1), k=2)
+    assert result.find("elbo").ci95 is None
+    assert {s.name for s in result.skipped} == {"kl", "active_units"}
+    assert "NaN" not in json.dumps(asdict(result))
+
+
+@pytest.mark.parametrize(
+    ("images", "k", "says"),
+    [
+        (torch.zeros(3, 1, 9, 9, dtype=torch.uint8), 1, "expected .*1, 8, 8"),
+        (torch.zeros(0, 1, 8, 8, dtype=torch.uint8), 1, "images: shape"),
+        (pictures(2), 0, "k: 0"),
+    ],
+)
+def test_faults_are_named(images, k, says):
+    with pytest.raises(UserError, match=says):
+        evaluate(exact_model(), images, k=k)
