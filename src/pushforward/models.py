@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +13,7 @@ import torch
 from jaxtyping import Float
 from safetensors.torch import load_file, save
 from torch import Tensor
+from torch.distributions import Distribution
 
 from pushforward import __version__
 from pushforward.config import RunConfig
@@ -23,6 +25,8 @@ from pushforward.training.folder import read_metrics
 from pushforward.training.randomness import aside
 
 FORMAT = 1
+# Pixel values decoded at once: 2,000 images of 28 x 28. More is no faster, and memory grows with it.
+DECODED_AT_ONCE = 2000 * 784
 Which = Literal["last", "best"]
 
 
@@ -68,12 +72,18 @@ def best_value(folder: Path) -> float:
     return json.loads(path.read_text())["value"] if path.is_file() else -float("inf")
 
 
-def model_card(folder: Path, config: RunConfig) -> str:
-    """`README.md` of a run folder: what the model is, what it learned from, and how to use it."""
+def model_card(folder: Path, config: RunConfig, *, samples: bool = True) -> str:
+    """`README.md` of a run folder: what the model is, what it learned from, and how to use it.
+
+    samples: whether the method can sample; one that cannot is shown reconstructing.
+    """
     rows = read_metrics(folder / "metrics.jsonl")
     last = {k: v for row in rows for k, v in row.items() if isinstance(v, float) and "/" in k}
     data = config.provenance["data"]
     figures = "\n".join(f"| `{k}` | {v:.4g} |" for k, v in last.items())
+    usage = "images = model.sample(16, seed=0)  # float, (16, c, h, w), in [-1, 1]"
+    if not samples:
+        usage = "images = model.reconstruct(x)  # float, (n, c, h, w), in [-1, 1]"
     return f"""# {folder.name}
 
 A `{config.method}` trained with pushforward {__version__} on
@@ -84,7 +94,7 @@ A `{config.method}` trained with pushforward {__version__} on
 import pushforward
 
 model = pushforward.load("{folder}")
-images = model.sample(16, seed=0)  # float, (16, c, h, w), in [-1, 1]
+{usage}
 ```
 
 | last logged | value |
@@ -161,6 +171,26 @@ class Model:
         """The latent code of each image."""
         return self._map("encode", self._images(x), seed)
 
+    def aggregate(self, x: Tensor, *, components: int = 10, seed: int = 0) -> Distribution:
+        """A distribution over codes for `decode`: a Gaussian mixture fitted to the codes of images.
+
+        The codes are draws of q(z|x) where the method has a posterior, and plain codes where it has none;
+        so the mixture approximates what the decoder was trained on, which the prior may not be. Give the
+        images of training. Raises UserError for more components than half of the images.
+        """
+        from pushforward.distributions.mixture import fit_gaussian_mixture
+
+        z = self._map("sample_posterior" if self.can("sample_posterior") else "encode", self._images(x), seed)
+        return fit_gaussian_mixture(z, components=components, seed=seed)
+
+    def sample_aggregate(self, n: int, codes: Distribution, *, seed: int = 0) -> Float[Tensor, "n c h w"]:
+        """n new images from codes drawn of an `aggregate`. The same seed gives the same images."""
+        if n < 1:
+            raise UserError(f"n: {n}; expected at least 1 image")
+        with aside(seed):
+            z = codes.sample((n,)).float()
+        return self.decode(z)
+
     def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
         """The image of each latent code."""
         return self._map("decode", z, 0)
@@ -174,7 +204,8 @@ class Model:
         if k < 1:
             raise UserError(f"k: {k}; expected at least 1 sample")
         bound = self._ability("log_prob")
-        return self._apply(lambda chunk: bound(chunk, k=k), self._images(x), seed, max(1, 2000 // k))
+        at_once = DECODED_AT_ONCE // math.prod(self.shape) // k
+        return self._apply(lambda chunk: bound(chunk, k=k), self._images(x), seed, max(1, at_once))
 
     def _map(self, ability: str, x: Tensor, seed: int) -> Tensor:
         return self._apply(self._ability(ability), x, seed, self.batch_size)

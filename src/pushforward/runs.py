@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from pushforward.errors import UserError, did_you_mean
 from pushforward.models import best_value, model_card, publish
 from pushforward.observers.findings import FindingsFile
 from pushforward.observers.pictures import SamplePictures
-from pushforward.observers.validation import Validation
+from pushforward.observers.validation import validation_for
 from pushforward.training.checkpoint import newest_checkpoint, write_durably
 from pushforward.training.distributed import World, join
 from pushforward.training.folder import locked
@@ -264,7 +265,9 @@ class _Run:
         self.trainer.observers = self._observers(options.steps)
         self.trainer.run()
         if self.world.main:
-            write_durably(self.folder / "README.md", model_card(self.folder, self.config).encode())
+            samples = hasattr(self.trainer.algorithm, "sample")
+            card = model_card(self.folder, self.config, samples=samples)
+            write_durably(self.folder / "README.md", card.encode())
             write_durably(self.folder / "DONE", b"")
         return self.folder
 
@@ -274,19 +277,20 @@ class _Run:
         # An observer reads what an algorithm offers, and not every one can sample or has a likelihood.
         if hasattr(algorithm, "sample"):
             observers.append(SamplePictures(every=max(1, steps // 8) if every is None else every))
-        if self.validation is not None and hasattr(algorithm, "log_weights"):
+        validate = validation_for(algorithm)
+        if self.validation is not None and validate is not None:
             observers.append(
-                Validation(
+                validate(
                     self.validation.images,
                     every=max(1, steps // 20),
                     best=best_value(self.folder),
-                    on_best=self._keep_best,
+                    on_best=partial(self._keep_best, validate.metric),
                 )
             )
         return observers
 
-    def _keep_best(self, snapshot: Snapshot, value: float) -> None:
-        best = {"metric": "validation_elbo", "value": value, "step": snapshot.clock.step}
+    def _keep_best(self, metric: str, snapshot: Snapshot, value: float) -> None:
+        best = {"metric": metric, "value": value, "step": snapshot.clock.step}
         publish(self.folder / "best", snapshot.algorithm, {**self.about, **best})
 
     def _write_config(self) -> None:

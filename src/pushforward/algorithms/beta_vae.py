@@ -40,6 +40,7 @@ from pushforward.objectives import constraints
 from pushforward.objectives.elbo import gaussian_kl, reparameterize
 
 DEFAULT_BETA = 4.0
+POSITIVE = {"delta": 20, "capacity": 25, "free_bits": 0.1, "gamma": 1000, "dual_rate": 0.01}
 CONSTRAINTS = ("beta", "delta", "capacity", "geco", "free_bits")
 
 
@@ -61,7 +62,7 @@ class BetaVAEHyperparameters(LatentHyperparameters):
     """Weight of |KL - C| under --capacity."""
     warm_up: float = 0.0
     """Share of the run in which the KL's weight rises from 0, under --beta and --free-bits."""
-    dual_rate: float = 0.005
+    dual_rate: float = 0.01
     """Step of ln β, or of GECO's ln λ, for a constraint that is violated by all of its bound."""
     dual_average: float = 0.9
     """Decay per step of the running average of the constraint that the multiplier follows."""
@@ -225,10 +226,11 @@ def _check(hyper: BetaVAEHyperparameters) -> None:
     given = [f"--{n.replace('_', '-')}" for n in CONSTRAINTS if getattr(hyper, n) is not None]
     if len(given) > 1:
         raise UserError(f"{' and '.join(given)}: each of them constrains the KL; give one")
-    for name in ("delta", "capacity", "free_bits", "gamma", "dual_rate"):
+    for name, example in POSITIVE.items():
         value = getattr(hyper, name)
         if value is not None and not value > 0:
-            raise UserError(f"--{name.replace('_', '-')}: {value}; expected a positive number")
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(f"{option}: {value}; expected a positive number, such as {option} {example}")
     if hyper.beta is not None and not hyper.beta >= 0:
         raise UserError(f"--beta: {hyper.beta}; expected 0 or more (1 is the VAE)")
     if not 0 <= hyper.warm_up <= 1:

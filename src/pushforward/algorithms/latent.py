@@ -106,6 +106,10 @@ class GaussianLatentModel(LatentVariableModel):
         mu, log_var = self.posterior(x)
         return mu, gaussian_kl(mu, log_var)
 
+    def sample_posterior(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d"]:
+        """z ~ q(z|x), one for each image as stored."""
+        return reparameterize(*self.posterior(self.likelihood.prepare(x)))
+
     def log_weights(self, x: Float[Tensor, "b c h w"], k: int) -> Float[Tensor, "k b"]:
         """ln p(x, z_i) - ln q(z_i|x) for k reparameterized draws z_i ~ q(z|x), in nats."""
         mu, log_var = self.posterior(x)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -18,6 +19,10 @@ from pushforward.cli.output import (
     write_folder,
     write_picture,
 )
+from pushforward.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DESCRIPTION = (
     "Draw new images from a trained model, as one picture, a folder of pictures or an array. "
@@ -33,6 +38,11 @@ class SampleOptions:
     """The run folder that `pushforward train` made, such as runs/vae-mnist5k."""
     n: int = 64
     """How many images."""
+    source: Annotated[Literal["prior", "aggregate"], tyro.conf.arg(name="from")] = "prior"
+    """Where codes come from: the method's own prior, or a Gaussian mixture fitted to the codes of training
+    images, with which a plain autoencoder samples too."""
+    components: int = 10
+    """Gaussians of that mixture."""
     seed: int = 0
     """The same seed gives the same images."""
     out: str | None = None
@@ -51,15 +61,12 @@ class SampleOptions:
 def run(argv: list[str]) -> None:
     """Parse, draw, write."""
     options = parse(SampleOptions, argv, prog="sample", description=DESCRIPTION)
-    for name, value in (("--n", options.n), ("--columns", options.columns), ("--scale", options.scale)):
-        at_least(name, value)
+    for name in ("n", "components", "columns", "scale"):
+        at_least(f"--{name}", getattr(options, name))
     kind = "grid" if options.out is None else kind_of(options.out)
-    from pushforward.inspection import open_run, require
     from pushforward.observers.pictures import grid
 
-    _, model = open_run(options.run, which=options.which)
-    require(model, "sample")
-    images = model.sample(options.n, seed=options.seed)
+    images, step = _draw(options)
     out = Path(options.out or options.run / "samples.png")
     if kind == "array":
         write_array(images, out)
@@ -71,9 +78,32 @@ def run(argv: list[str]) -> None:
     facts = {
         "run": str(options.run),
         "checkpoint": options.which,
-        "step": model.about["step"],
+        "step": step,
+        "from": options.source,
         "n": options.n,
         "seed": options.seed,
         "out": str(out),
     }
     announce(facts, as_json=options.json, line=lambda: f"{options.n} samples  {out}")
+
+
+def _draw(options: SampleOptions) -> tuple[Tensor, int]:
+    """The images, and the step of the model that drew them."""
+    from pushforward.inspection import images_for, open_run, require
+
+    config, model = open_run(options.run, which=options.which)
+    step: int = model.about["step"]
+    if options.source == "prior":
+        if not model.can("sample") and model.can("encode"):
+            raise UserError(
+                f"RUN: a model of the method '{config.method}' has no prior to sample from; fit one to its "
+                "codes with --from aggregate"
+            )
+        require(model, "sample")
+        return model.sample(options.n, seed=options.seed), step
+    require(model, "encode", "decode")
+    shown = images_for(config, model, split="train")
+    if shown.note:
+        print(f"note    {shown.note}", file=sys.stderr)
+    codes = model.aggregate(shown.images.images, components=options.components, seed=options.seed)
+    return model.sample_aggregate(options.n, codes, seed=options.seed), step

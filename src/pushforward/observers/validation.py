@@ -1,23 +1,26 @@
-"""Held-out bound and posterior collapse, as training goes on."""
+"""What held-out images say as training goes on: the bound and posterior collapse, or the plain distortion."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from pushforward.core import Clock, Observation, Observer, Snapshot, to_float
+from pushforward.core import Algorithm, Clock, Observation, Observer, Snapshot, to_float
 from pushforward.diagnostics.posterior_collapse import active_units, diagnose_posterior_collapse
 
 
-class Validation(Observer):
-    """The bound on images that training never sees, and the number of active latent dimensions.
+class HeldOut(Observer):
+    """Looks at images that training never sees. Abstract.
 
-    images: uint8, held out of training. on_best: called when the bound is the best so far, with its
+    images: uint8, held out of training. on_best: called when `metric` is the highest so far, with its
     value; the caller then keeps the model.
     """
+
+    metric: ClassVar[str]
 
     def __init__(
         self,
@@ -40,27 +43,60 @@ class Validation(Observer):
         return clock.step > 0 and (last or (self.every > 0 and clock.step % self.every == 0))
 
     def observe(self, snapshot: Snapshot) -> Observation:
-        """Measure the bound with one sample an image."""
-        model: Any = snapshot.algorithm
-        bounds, mus, kls = [], [], []
+        """Measure, and tell of the best."""
         torch.manual_seed(0)  # the same noise each time, so that changes are the model's
         with torch.no_grad():
-            for chunk in self.images.split(self.batch_size):
-                x = model.likelihood.prepare(to_float(chunk.to(snapshot.device)))
-                mu, kl = model.divergence(x)
-                bounds.append(model.log_weights(x, 1)[0])
-                mus.append(mu)
-                kls.append(kl)
-        bound, mu, kl = torch.cat(bounds).mean().item(), torch.cat(mus), torch.cat(kls)
-        if bound > self.best:
-            self.best = bound
-            self.on_best(snapshot, bound)
+            chunks = [to_float(c.to(snapshot.device)) for c in self.images.split(self.batch_size)]
+            observation = self.measure(snapshot.algorithm, chunks)
+        value = observation.metrics[self.metric]
+        if value > self.best:
+            self.best = value
+            self.on_best(snapshot, value)
+        return observation
+
+    @abstractmethod
+    def measure(self, model: Any, chunks: list[Tensor]) -> Observation:
+        """`metric` and others, of images in chunks."""
+
+
+class Validation(HeldOut):
+    """The bound, with one sample an image, and the number of active latent dimensions."""
+
+    metric = "validation_elbo"
+
+    def measure(self, model: Any, chunks: list[Tensor]) -> Observation:
+        """Of a model with a likelihood and a posterior."""
+        bounds, mus, kls = [], [], []
+        for x in map(model.likelihood.prepare, chunks):
+            mu, kl = model.divergence(x)
+            bounds.append(model.log_weights(x, 1)[0])
+            mus.append(mu)
+            kls.append(kl)
+        mu, kl = torch.cat(mus), torch.cat(kls)
         finding = diagnose_posterior_collapse(mu, kl)
         return Observation(
             metrics={
-                "validation_elbo": bound,
+                self.metric: torch.cat(bounds).mean().item(),
                 "kl": kl.sum(1).mean().item(),
                 "active_units": float(active_units(mu).sum()),
             },
             findings=() if finding is None else (finding,),
         )
+
+
+class DistortionValidation(HeldOut):
+    """ln p(x|z) at an autoencoder's own code: what it has in place of a bound."""
+
+    metric = "validation_log_px_given_z"
+
+    def measure(self, model: Any, chunks: list[Tensor]) -> Observation:
+        """Of a model with a distortion."""
+        distortion = torch.cat([model.distortion(x) for x in chunks])
+        return Observation(metrics={self.metric: -distortion.mean().item()})
+
+
+def validation_for(algorithm: Algorithm) -> type[HeldOut] | None:
+    """The observer that an algorithm offers enough for; None where it has no likelihood at all."""
+    if hasattr(algorithm, "log_weights"):
+        return Validation
+    return DistortionValidation if hasattr(algorithm, "distortion") else None

@@ -67,7 +67,7 @@ def cubature(mu: Tensor, log_var: Tensor) -> Tensor:
 
 def linear(**options) -> BetaVAE:
     decoder = nn.Sequential(nn.Linear(LATENTS, math.prod(SHAPE)), nn.Unflatten(1, SHAPE))
-    hyper = BetaVAEHyperparameters(latent_dim=LATENTS, **{"lr": LR, "dual_rate": 0.01, **options})
+    hyper = BetaVAEHyperparameters(latent_dim=LATENTS, **{"lr": LR, **options})
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(SHAPE), 2 * LATENTS))
     return BetaVAE(encoder=encoder, decoder=decoder, likelihood=Gaussian(sigma=SIGMA), hyper=hyper)
 

@@ -1,0 +1,244 @@
+"""A variational autoencoder with discrete or Gaussian codes, and any estimator of its encoder's gradient.
+
+E. Jang, S. Gu and B. Poole, *Categorical reparameterization with Gumbel-Softmax*, ICLR 2017, section 4.2, for
+the models and the default estimator; each estimator's own paper is named in `objectives.estimators`. VIMCO
+maximises another bound: A. Mnih and D. J. Rezende, *Variational inference for Monte Carlo objectives*, ICML
+2016.
+
+Deviations from Jang et al.:
+1. The KL is in closed form for every estimator, also under the relaxed one: only E_q[ln p(x|z)] is estimated.
+2. Adam with rate 1e-3 instead of SGD with momentum and a rate found by search.
+3. ReLU networks of the recipe's own widths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from pushforward.algorithms.codes import Code, DiscreteCode, Latent, Prior
+from pushforward.algorithms.latent import LatentVariableModel
+from pushforward.algorithms.vae import VAEHyperparameters
+from pushforward.core import Draw, Player, Steps, Update
+from pushforward.distributions import Likelihood
+from pushforward.objectives.bounds import decoder_log_likelihood
+from pushforward.objectives.estimators import FUNCTIONS, MovingAverage, annealed_temperature, vimco
+
+EstimatorName = Literal[
+    "pathwise",
+    "gumbel-softmax",
+    "straight-through-gumbel",
+    "straight-through",
+    "score-function",
+    "nvil",
+    "rloo",
+    "muprop",
+    "rebar",
+    "relax",
+    "arm",
+    "disarm",
+    "measure-valued",
+    "exact",
+    "vimco",
+]
+TEMPERED = ("gumbel-softmax", "straight-through-gumbel")
+
+
+@dataclass(kw_only=True)
+class EstimatorHyperparameters(VAEHyperparameters):
+    """What the papers leave to choose."""
+
+    latent: Latent = "gaussian"
+    """What z is made of: latent-dim Gaussians, as many bits, or as many choices among classes."""
+    categories: int = 10
+    """Classes of each categorical latent."""
+    prior: Prior = "uniform"
+    """Prior of discrete latents: all values alike, or learned. A gaussian latent has N(0, 1)."""
+    estimator: EstimatorName | None = None
+    """How the encoder's gradient is estimated. Default: pathwise for gaussian latents, gumbel-softmax for
+    discrete ones."""
+    samples: int = 1
+    """Draws of z for each image, decoded in one batch."""
+    k: int | None = None
+    """Draws in the bound that vimco maximises, 5 by default; of no other estimator."""
+    temperature: float = 1.0
+    """τ of gumbel-softmax and straight-through-gumbel at the first step."""
+    temperature_rate: float = 1e-4
+    """τ falls as exp(-rate x step), per step; 0 keeps it."""
+    temperature_floor: float = 0.5
+    """τ falls no lower."""
+    temperature_every: int = 500
+    """Steps between changes of τ."""
+
+    @property
+    def chosen_estimator(self) -> EstimatorName:
+        """The estimator asked for, or the latent's default."""
+        return self.estimator or ("pathwise" if self.latent == "gaussian" else "gumbel-softmax")
+
+
+class EstimatorVAE(LatentVariableModel):
+    """A VAE whose code and estimator are chosen apart.
+
+    control: what the estimator learns besides, if it does: NVIL's baseline, images -> (b,), or REBAR's and
+    RELAX's `RelaxControl`. It is the player "control", which shares the loss and its one backward pass.
+    """
+
+    def __init__(
+        self,
+        *,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        likelihood: Likelihood,
+        code: Code,
+        control: nn.Module | None = None,
+        hyper: EstimatorHyperparameters,
+    ) -> None:
+        super().__init__(encoder=encoder, decoder=decoder, likelihood=likelihood, latent_dim=code.coordinates)
+        self.code = code
+        self.control = control
+        self.hyper = hyper
+        self.level = MovingAverage()  # of -ln p(x|z): the part of a baseline that depends on nothing
+
+    def players(self) -> dict[str, Player]:
+        """The model, and the estimator's control where it has one."""
+        model = nn.ModuleList([self.encoder, self.decoder, self.likelihood, self.code])
+        players = {"vae": Player(module=model, lr=self.hyper.lr, ema=self.hyper.ema)}
+        if self.control is not None:
+            players["control"] = Player(module=self.control, lr=self.hyper.lr)
+        return players
+
+    @property
+    def temperature(self) -> float:
+        """τ = max(floor, τ₀ exp(-rate·t)), a function of the clock alone."""
+        h = self.hyper
+        return h.temperature * annealed_temperature(
+            self.clock.step,
+            rate=h.temperature_rate,
+            floor=h.temperature_floor / h.temperature,
+            every=h.temperature_every,
+        )
+
+    def step(self, draw: Draw) -> Steps:
+        """Maximise E_q[ln p(x|z)] - KL(q(z|x) ‖ p(z)), or VIMCO's bound of k draws."""
+        x = self.likelihood.prepare(draw().x)
+        if self.hyper.chosen_estimator == "vimco":
+            yield self._bound_update(x)
+            return
+        encoded = self._encoded(x)
+        objective = NegativeLogLikelihood(self, x)
+        q = self.code.posterior(encoded)
+        name = self.hyper.chosen_estimator
+        estimate = FUNCTIONS[name](objective, self.hyper.samples, q, **self._settings(name, objective, x, q))
+        reconstruction = estimate.surrogate / len(x)
+        kl = self.code.divergence(encoded)[1].sum(1).mean()
+        loss = kl + reconstruction
+        info = {"kl": kl, "reconstruction": reconstruction, **self._temperature_info(objective, loss, kl)}
+        seen = yield Update(dict.fromkeys(self.players(), loss), {k: v.detach() for k, v in info.items()})
+        self.level.update(seen["reconstruction"])
+
+    def _settings(
+        self, name: str, objective: NegativeLogLikelihood, x: Tensor, q: Distribution
+    ) -> dict[str, Any]:
+        """What the estimator takes besides the function, the number of draws and q."""
+        match name:
+            case "score-function":
+                return {"baseline": self._level(objective, q)}
+            case "nvil":
+                return {"baseline": self.control, "context": x, "constant": self._level(objective, q)}
+            case "rebar" | "relax":
+                return {"control": self.control}
+            case _:
+                return {"temperature": self.temperature} if name in TEMPERED else {}
+
+    def _level(self, objective: NegativeLogLikelihood, q: Distribution) -> Tensor:
+        """The mean of past values; before there are any, that of draws of its own."""
+        if self.clock.step:
+            return self.level()
+        with torch.no_grad():
+            return objective(q.sample(torch.Size((1,)))).mean()
+
+    def _temperature_info(
+        self, objective: NegativeLogLikelihood, loss: Tensor, kl: Tensor
+    ) -> Mapping[str, Tensor]:
+        """τ, and where z was relaxed the bound as it was trained beside that of the same draws made hard."""
+        name = self.hyper.chosen_estimator
+        if name not in TEMPERED:
+            return {}
+        info = {"temperature": torch.tensor(self.temperature, device=self.device)}
+        if name == "gumbel-softmax":
+            info |= {"elbo_relaxed": -loss, "elbo_discrete": -kl - objective.hardened().mean()}
+        return info
+
+    def _bound_update(self, x: Float[Tensor, "b c h w"]) -> Update:
+        log_w, log_q = self._weigh(x, self.hyper.k or 5)
+        loss = -vimco(log_w, log_q) / len(x)
+        w = log_w.detach().softmax(0)
+        info = {"elbo": log_w.detach().mean(), "effective_samples": (1 / w.square().sum(0)).mean()}
+        return Update({"vae": loss}, info)
+
+    def _encoded(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b o"]:
+        return self.encoder(x).float()
+
+    def _weigh(self, x: Tensor, k: int) -> tuple[Float[Tensor, "k b"], Float[Tensor, "k b"]]:
+        """ln w and ln q(z|x) of k hard draws."""
+        q = self.code.posterior(self._encoded(x))
+        z = q.sample(torch.Size((k,)))
+        log_q = q.log_prob(z)
+        return self.log_likelihood(z, x) + self.code.prior().log_prob(z) - log_q, log_q
+
+    def log_likelihood(self, z: Float[Tensor, "k b *z"], x: Float[Tensor, "b c h w"]) -> Float[Tensor, "k b"]:
+        """ln p(x|z) in nats of k codes for each image, decoded in one batch."""
+        of_z = decoder_log_likelihood(lambda flat: self.decoder(flat.flatten(1)), self.likelihood.log_prob, x)
+        return of_z(z)
+
+    def sample_prior(self, n: int) -> Float[Tensor, "n d"]:
+        """z ~ p(z), hard."""
+        return self.code.prior().sample(torch.Size((n,))).flatten(1)
+
+    def sample_posterior(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d"]:
+        """z ~ q(z|x), hard, one for each image as stored."""
+        return self.code.posterior(self._encoded(self.likelihood.prepare(x))).sample().flatten(1)
+
+    def encode(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d"]:
+        """The most likely code of each image: zeros and ones where z is discrete."""
+        return self.code.mode(self._encoded(self.likelihood.prepare(x)))
+
+    def divergence(self, x: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
+        """The mean of q(z|x), probabilities where z is discrete, and the KL in nats per coordinate."""
+        return self.code.divergence(self._encoded(x))
+
+    def log_weights(self, x: Float[Tensor, "b c h w"], k: int) -> Float[Tensor, "k b"]:
+        """ln p(x, z_i) - ln q(z_i|x) for k hard draws z_i ~ q(z|x), in nats."""
+        return self._weigh(x, k)[0]
+
+
+class NegativeLogLikelihood:
+    """f(z) = -ln p(x|z), in nats: what the estimators are given. It remembers where it was last evaluated."""
+
+    def __init__(self, model: EstimatorVAE, x: Float[Tensor, "b c h w"]) -> None:
+        self.model, self.x = model, x
+        self.z: Tensor | None = None
+
+    def __call__(self, z: Float[Tensor, "n b *z"]) -> Float[Tensor, "n b"]:
+        """f of n codes for each image."""
+        self.z = z.detach()
+        return -self.model.log_likelihood(z, self.x)
+
+    @torch.no_grad()
+    def hardened(self) -> Float[Tensor, "n b"]:
+        """f at the discrete values of the relaxed draws that it last saw, as an evaluation would have it."""
+        code, likelihood = self.model.code, self.model.likelihood
+        assert self.z is not None
+        assert isinstance(code, DiscreteCode)
+        training = likelihood.training
+        likelihood.eval()  # an optimal σ is not to follow this second look
+        try:
+            return -self.model.log_likelihood(code.harden(self.z), self.x)
+        finally:
+            likelihood.train(training)

@@ -1,0 +1,70 @@
+"""The Fréchet distance against closed forms, and what its simplest features are."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pushforward.errors import UserError
+from pushforward.metrics.frechet import frechet_distance, pixel_components
+
+
+def gaussian(n: int, d: int) -> torch.Tensor:
+    """Points whose mean is exactly 0 and whose covariance is exactly I."""
+    x = torch.randn(n, d, dtype=torch.float64)
+    x = x - x.mean(0)
+    return x @ torch.linalg.inv(torch.linalg.cholesky(torch.cov(x.T))).T
+
+
+def test_commuting_covariances_differ_by_their_deviations():
+    x = gaussian(200, 3)
+    scale, shift = torch.tensor([2.0, 0.5, 1.0]), torch.tensor([1.0, -2.0, 0.0])
+    expected = (scale - 1).square().sum() + shift.square().sum()
+    assert frechet_distance(x, x * scale + shift) == pytest.approx(expected.item())
+
+
+def test_general_covariances_against_the_matrix_square_root():
+    """tr (AB)^½ from the eigenvalues of the non-symmetric product."""
+    x = gaussian(300, 4)
+    p, q = torch.randn(4, 4).double(), torch.randn(4, 4).double()
+    a, b = p @ p.T, q @ q.T
+    expected = a.trace() + b.trace() - 2 * torch.linalg.eigvals(a @ b).real.clamp(min=0).sqrt().sum()
+    assert frechet_distance(x @ p.T, x @ q.T) == pytest.approx(expected.item(), rel=1e-9)
+
+
+def test_it_is_symmetric_and_zero_for_the_same_points():
+    a, b = torch.randn(40, 5), torch.randn(60, 5) * 2 + 1
+    assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a))
+    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-12)
+
+
+def test_one_feature_and_degenerate_points_are_fine():
+    flat = torch.cat([torch.randn(50, 1), torch.zeros(50, 1)], 1)
+    assert frechet_distance(flat, flat + torch.tensor([0.0, 3.0])) == pytest.approx(9)
+    assert frechet_distance(torch.randn(9, 1), torch.randn(7, 1)) >= 0
+
+
+def test_two_samples_of_one_distribution_come_closer_as_they_grow():
+    small, large = (frechet_distance(torch.randn(n, 10), torch.randn(n, 10)) for n in (50, 5000))
+    assert 0 < large < small / 20
+
+
+def test_pixel_components_keep_what_varies_most():
+    basis = torch.linalg.qr(torch.randn(12, 3))[0].T
+    scores = gaussian(400, 3) * torch.tensor([3.0, 2.0, 0.1])
+    x = (scores.float() @ basis + 0.7).view(-1, 1, 3, 4)
+    features = pixel_components(x, components=2)(x)
+    assert features.shape == (400, 2)
+    torch.testing.assert_close(features.mean(0), torch.zeros(2).double(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(features.std(0), torch.tensor([2.0, 3.0]).double(), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("components", [0, 12, 50])
+def test_more_components_than_the_images_span_are_refused(components):
+    with pytest.raises(UserError, match=f"components: {components}; expected from 1 to 8"):
+        pixel_components(torch.randn(9, 1, 3, 4), components=components)
+
+
+def test_a_single_point_is_refused():
+    with pytest.raises(UserError, match="a: 1 points; expected at least 2"):
+        frechet_distance(torch.randn(1, 3), torch.randn(5, 3))
