@@ -7,6 +7,7 @@ players that each one names. The algorithm knows nothing of the loop; the loop k
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -60,6 +61,11 @@ class Clock:
 def constant(clock: Clock) -> float:
     """The learning-rate factor that never changes."""
     return 1.0
+
+
+def cosine(clock: Clock) -> float:
+    """A learning-rate factor that falls from 1 to 0 over the run along half a cosine."""
+    return 0.5 * (1 + math.cos(math.pi * clock.fraction))
 
 
 @dataclass(frozen=True, kw_only=True)

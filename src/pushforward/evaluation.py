@@ -21,12 +21,9 @@ from pushforward.errors import UserError
 from pushforward.latents import divergence
 from pushforward.metrics.likelihood import Estimate, bits_per_dimension, mean_interval
 from pushforward.metrics.pixels import mean_squared_error
-from pushforward.models import Model
+from pushforward.models import DECODED_AT_ONCE, Model
 from pushforward.objectives.elbo import importance_weighted_bound
 from pushforward.training.randomness import aside
-
-# Pixel values decoded at once: 2,000 images of 28 x 28. More is no faster, and memory grows with it.
-DECODED_AT_ONCE = 2000 * 784
 
 
 @dataclass(frozen=True, kw_only=True)

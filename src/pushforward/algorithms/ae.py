@@ -40,7 +40,7 @@ class AE(Algorithm):
 
     def players(self) -> dict[str, Player]:
         """One player: encoder, decoder and likelihood share one loss."""
-        return {"ae": Player(module=self, lr=self.hyper.lr, ema=self.hyper.ema)}
+        return {"ae": self.hyper.player(self)}
 
     def step(self, draw: Draw) -> Steps:
         """Descend the distortion."""

@@ -50,7 +50,7 @@ class IWAE(GaussianLatentModel):
 
     def players(self) -> dict[str, Player]:
         """One player: encoder, decoder and likelihood share one loss."""
-        return {"vae": Player(module=self, lr=self.hyper.lr, ema=self.hyper.ema)}
+        return {"vae": self.hyper.player(self)}
 
     def step(self, draw: Draw) -> Steps:
         """Maximise E[ln (1/k) Σ w_i], eq. 8; logs the ELBO of the same draws, and how many of them count."""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pushforward.core import Algorithm
+from pushforward.core import Algorithm, Player, constant, cosine
 from pushforward.distributions import Likelihood
 from pushforward.objectives.elbo import (
     gaussian_kl,
@@ -32,6 +33,13 @@ class LatentHyperparameters:
     """Adam's rate, per step."""
     ema: float | None = None
     """Decay per step of averaged weights that are published instead of the last ones; none by default."""
+    lr_schedule: Literal["constant", "cosine"] = "constant"
+    """How Adam's rate changes over the run: not at all, or down to zero along half a cosine."""
+
+    def player(self, module: nn.Module) -> Player:
+        """The player that moves this module by these settings."""
+        schedule = cosine if self.lr_schedule == "cosine" else constant
+        return Player(module=module, lr=self.lr, ema=self.ema, schedule=schedule)
 
 
 class LatentVariableModel(Algorithm):

@@ -43,7 +43,7 @@ class VAE(GaussianLatentModel):
 
     def players(self) -> dict[str, Player]:
         """One player: encoder, decoder and likelihood share one loss."""
-        return {"vae": Player(module=self, lr=self.hyper.lr, ema=self.hyper.ema)}
+        return {"vae": self.hyper.player(self)}
 
     def step(self, draw: Draw) -> Steps:
         """Maximise E_q[ln p(x|z)] - KL(q(z|x) ‖ p(z)), eq. 10."""

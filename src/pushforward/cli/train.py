@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 from pushforward.cli.options import parse
-from pushforward.config import RunConfig, TrainOptions, differences, read_config
+from pushforward.config import RunConfig, TrainOptions, config_from, differences, read_config
 from pushforward.errors import UserError
 from pushforward.methods import METHODS, find_method, recipe_class
 
@@ -38,6 +39,7 @@ def run(argv: list[str]) -> None:
         return
     argv, rates = _player_rates(argv)
     argv, config_file = _take(argv, "--config")
+    argv, preset = _take(argv, "--preset")
     argv, resumed = _take(argv, "--resume")
     printing = "--print-config" in argv
     argv = [a for a in argv if a != "--print-config"]
@@ -45,7 +47,10 @@ def run(argv: list[str]) -> None:
     if resumed is not None:
         _resume(Path(resumed), method, argv, rates)
         return
-    base = None if config_file is None else read_config(Path(config_file))
+    if preset is not None:
+        base: RunConfig | None = _preset(method, preset, config_file)
+    else:
+        base = None if config_file is None else read_config(Path(config_file))
     if base is not None:
         base.provenance = {}
         if method not in (None, base.method):
@@ -57,6 +62,21 @@ def run(argv: list[str]) -> None:
         print(config.to_yaml(), end="")
         return
     _train(config)
+
+
+def _preset(method: str | None, name: str, config_file: str | None) -> RunConfig:
+    from pushforward.recipes.presets import find_preset
+
+    if config_file is not None:
+        raise UserError(
+            "--preset: given with --config; take one of them, and add options on the command line"
+        )
+    if method is None:
+        raise UserError(f"--preset: {name}, but of which method? `pushforward train METHOD --preset {name}`")
+    find_method(method)
+    preset = find_preset(method, name)
+    content = {"method": method, "train": preset.train, "options": preset.options}
+    return config_from(content, where=f"preset {name}")
 
 
 def _train(config: RunConfig) -> None:
@@ -107,7 +127,9 @@ def _report(folder: Path) -> None:
         return
     from pushforward.report import write_report
 
-    page = write_report(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # training has said it already
+        page = write_report(folder)
     print(f"model   {folder}\nreport  {page}")
 
 
@@ -129,7 +151,7 @@ def _parse(method: str, argv: list[str], base: RunConfig | None, rates: dict[str
         argv,
         prog=f"train {method}",
         description=f"{summary[0].upper()}{summary[1:]} ({METHODS[method].paper}). "
-        "Also: --config FILE.yaml loads options, --print-config prints them, "
+        "Also: --config FILE.yaml or --preset NAME loads options, --print-config prints them, "
         "--lr.PLAYER sets one player's rate.",
         default=both(options=options, train=train),
     )

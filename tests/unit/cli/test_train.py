@@ -232,3 +232,18 @@ def test_grey_pixels_in_a_bernoulli_warn_once(here):
     with pytest.warns(UserWarning, match="use --binarization dynamic") as seen:
         main(["train", "vae", *QUICK, "--likelihood=bernoulli", "--binarization=none", "--run=r"])
     assert len([w for w in seen if "Bernoulli" in str(w.message)]) == 1
+
+
+def test_a_preset_is_a_start_that_the_command_line_overrides(capsys):
+    main(["train", "vae", "--preset", "mnist", "--latent-dim", "6", "--print-config"])
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["options"]["lr_schedule"] == "cosine"
+    assert printed["options"]["latent_dim"] == 6
+    for words, said in (
+        (["train", "vae", "--preset", "mnits"], "has no preset 'mnits'; perhaps you meant 'mnist'"),
+        (["train", "--preset", "mnist"], "but of which method"),
+        (["train", "vae", "--preset", "mnist", "--config", "c.yaml"], "given with --config"),
+    ):
+        status, line = fails(capsys, *words)
+        assert status == 2
+        assert said in line

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from pushforward.core import Algorithm, Player, Update
+from pushforward.core import Algorithm, Clock, Player, Update, cosine
 from pushforward.errors import Diverged, RunFailed, Stopped, UserError
 from pushforward.training import loop as loop_module
 from pushforward.training.checkpoint import newest_checkpoint
@@ -248,3 +248,8 @@ def test_identity_is_kept_in_the_checkpoint(tmp_path):
     t.start()
     assert newest_checkpoint(tmp_path / "checkpoints")[1].values["identity"] == {"method": "line"}
     assert json.loads((tmp_path / "checkpoints" / "step-0000000" / "manifest.json").read_text())
+
+
+def test_the_cosine_falls_from_one_to_zero():
+    factors = [cosine(Clock(step=step, steps=4)) for step in range(5)]
+    assert factors == pytest.approx([1, 0.5 + 0.5 * math.sqrt(0.5), 0.5, 0.5 - 0.5 * math.sqrt(0.5), 0])
