@@ -22,7 +22,19 @@ SMALL: dict[str, dict[str, Any]] = {
     "iwae": {**TINY, "k": 3},
     "ae": TINY,
 }
-METHOD_NAMES = list(METHODS)
+# Option sets under which a method is another algorithm: name -> method and options.
+BITS: dict[str, Any] = {**TINY, "likelihood": "bernoulli", "latent": "bernoulli", "prior": "learned"}
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "vae, categorical": (
+        "vae",
+        {**TINY, "latent": "categorical", "categories": 4, "temperature_rate": 0.1, "temperature_every": 3},
+    ),
+    "vae, nvil": ("vae", {**BITS, "estimator": "nvil", "samples": 2}),
+    "vae, relax": ("vae", {**BITS, "estimator": "relax", "ema": 0.9}),
+    "vae, vimco": ("vae", {**BITS, "estimator": "vimco", "k": 3}),
+    "vae, gaussian rloo": ("vae", {**TINY, "estimator": "rloo", "samples": 3}),
+}
+METHOD_NAMES = [*METHODS, *VARIANTS]
 SHAPE = (1, 8, 8)
 
 
@@ -43,7 +55,8 @@ def small_images(n: int = 37, shape: tuple[int, int, int] = SHAPE) -> Dataset:
 def build(method: str, shape: tuple[int, int, int] = SHAPE, **options: Any) -> Algorithm:
     """A freshly initialised small algorithm, from seed 0."""
     seed_everything(0)
-    return recipe_class(method)(**{**SMALL.get(method, {}), **options}).build(shape)
+    name, small = VARIANTS.get(method, (method, SMALL.get(method, {})))
+    return recipe_class(name)(**{**small, **options}).build(shape)
 
 
 def trainer(

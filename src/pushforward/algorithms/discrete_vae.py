@@ -14,7 +14,7 @@ Deviations from Jang et al.:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -65,6 +65,9 @@ class EstimatorHyperparameters(VAEHyperparameters):
     discrete ones."""
     samples: int = 1
     """Draws of z for each image, decoded in one batch."""
+    decoder_samples: int | None = None
+    """Of those, how many the decoder learns from under score-function, nvil and rloo; all by default. The
+    encoder learns from all: the others are decoded without a backward pass."""
     k: int | None = None
     """Draws in the bound that vimco maximises, 5 by default; of no other estimator."""
     temperature: float = 1.0
@@ -108,9 +111,9 @@ class EstimatorVAE(LatentVariableModel):
     def players(self) -> dict[str, Player]:
         """The model, and the estimator's control where it has one."""
         model = nn.ModuleList([self.encoder, self.decoder, self.likelihood, self.code])
-        players = {"vae": Player(module=model, lr=self.hyper.lr, ema=self.hyper.ema)}
+        players = {"vae": self.hyper.player(model)}
         if self.control is not None:
-            players["control"] = Player(module=self.control, lr=self.hyper.lr)
+            players["control"] = replace(self.hyper.player(self.control), ema=None)
         return players
 
     @property
@@ -228,7 +231,15 @@ class NegativeLogLikelihood:
     def __call__(self, z: Float[Tensor, "n b *z"]) -> Float[Tensor, "n b"]:
         """f of n codes for each image."""
         self.z = z.detach()
-        return -self.model.log_likelihood(z, self.x)
+        m = self.model.hyper.decoder_samples or len(z)
+        if m >= len(z) or not torch.is_grad_enabled():
+            return -self.model.log_likelihood(z, self.x)
+        with torch.no_grad():
+            others = self.model.log_likelihood(z[m:], self.x)
+        some = self.model.log_likelihood(z[:m], self.x)
+        # The mean over n draws then has the value of all and the gradient of the mean over the first m.
+        some = some.detach() + (len(z) / m) * (some - some.detach())
+        return -torch.cat([some, others])
 
     @torch.no_grad()
     def hardened(self) -> Float[Tensor, "n b"]:

@@ -55,14 +55,16 @@ class LatentRecipe(LatentHyperparameters):
     width: int = 32
     """Channels of the conv network's first layer; they double with each halving of the image, up to 256."""
 
-    def parts(self, shape: Shape, *, codes: int) -> Parts:
+    def parts(self, shape: Shape, *, codes: int, coordinates: int | None = None) -> Parts:
         """Freshly initialised networks for images of this (channels, height, width).
 
-        codes: outputs of the encoder for each latent dimension, 2 where it gives a mean and a variance.
+        codes: outputs of the encoder for each coordinate of z, 2 where it gives a mean and a variance.
+        coordinates: numbers that the decoder takes; one for each latent dimension by default.
         """
         self.check()
         likelihood = self._likelihood()
-        encoder, decoder = self._networks(shape, codes * self.latent_dim, likelihood.outputs)
+        wide = coordinates or self.latent_dim
+        encoder, decoder = self._networks(shape, codes * wide, wide, likelihood.outputs)
         return Parts(encoder, decoder, likelihood)
 
     def prepare_data(self, images: Dataset) -> Dataset:
@@ -95,16 +97,18 @@ class LatentRecipe(LatentHyperparameters):
             case "logistic-mixture":
                 return DiscretizedLogisticMixture(mixtures=self.mixtures)
 
-    def _networks(self, shape: Shape, codes: int, outputs_per_channel: int) -> tuple[nn.Module, nn.Module]:
+    def _networks(
+        self, shape: Shape, codes: int, coordinates: int, outputs_per_channel: int
+    ) -> tuple[nn.Module, nn.Module]:
         c, h, w = shape
         decoded = (outputs_per_channel * c, h, w)
         mlp = self.network == "mlp" or (self.network == "auto" and c * h * w <= 1024)
         if mlp:
             return (
                 mlp_encoder(shape, self.hidden, codes),
-                mlp_decoder(self.latent_dim, self.hidden[::-1], decoded),
+                mlp_decoder(coordinates, self.hidden[::-1], decoded),
             )
         return (
             conv_encoder(shape, self.width, codes),
-            conv_decoder(self.latent_dim, self.width, decoded),
+            conv_decoder(coordinates, self.width, decoded),
         )

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pushforward.algorithms.vae import VAE, VAEHyperparameters
-from pushforward.recipes.latent import LatentRecipe, Shape
+from pushforward.algorithms.discrete_vae import EstimatorVAE
+from pushforward.algorithms.vae import VAE
+from pushforward.recipes.discrete_vae import EstimatorRecipe
+from pushforward.recipes.latent import Shape
 
 
 @dataclass(kw_only=True)
-class VAERecipe(LatentRecipe, VAEHyperparameters):
+class VAERecipe(EstimatorRecipe):
     """Options of `train vae`."""
 
-    def build(self, shape: Shape) -> VAE:
-        """A freshly initialised VAE for images of this (channels, height, width)."""
+    def build(self, shape: Shape) -> VAE | EstimatorVAE:
+        """A freshly initialised VAE for images of this (channels, height, width).
+
+        The paper's own one where latents are Gaussian and one reparameterized draw is asked for.
+        """
+        if self.latent != "gaussian" or self.chosen_estimator != "pathwise" or self.samples != 1:
+            return self.estimator_vae(shape)
         encoder, decoder, likelihood = self.parts(shape, codes=2)
         return VAE(encoder=encoder, decoder=decoder, likelihood=likelihood, hyper=self)
