@@ -192,7 +192,7 @@ class BetaVAE(GaussianLatentModel):
 
     def players(self) -> dict[str, Player]:
         """One player: encoder, decoder and likelihood share one loss."""
-        return {"vae": Player(module=self, lr=self.hyper.lr, ema=self.hyper.ema)}
+        return {"vae": self.hyper.player(self)}
 
     def step(self, draw: Draw) -> Steps:
         """Descend distortion and KL as the constraint joins them; then the multiplier follows."""
