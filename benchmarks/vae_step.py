@@ -25,16 +25,17 @@ import torch.nn.functional as F
 from pushforward.data import Dataset, Stream, load_splits
 from pushforward.recipes.vae import VAERecipe
 from pushforward.training.loop import LoopSettings, Trainer
+from pushforward.training.precision import Precision
 
 BATCH, HIDDEN, LATENT = 100, 512, 16
 Steps = Callable[[int], None]
 
 
-def ours(images: Dataset, folder: Path) -> Steps:
+def ours(images: Dataset, folder: Path, precision: Precision = "fp32") -> Steps:
     recipe = VAERecipe(likelihood="bernoulli", hidden=(HIDDEN,), latent_dim=LATENT)
     algorithm = recipe.build(images.shape)
     stream = Stream({"data": images}, batch_size=BATCH, seed=0)
-    settings = LoopSettings(checkpoint_every=0)
+    settings = LoopSettings(checkpoint_every=0, precision=precision)
     trainer = Trainer(algorithm, stream, folder, steps=10**9, settings=settings)
 
     def steps(n: int) -> None:
@@ -151,6 +152,7 @@ def main() -> None:
         competitors = {
             "pushforward": ours(images, Path(temporary)),
             "bare": bare(images),
+            "pushforward-bf16": ours(images, Path(temporary), "bf16"),
             "pythae": pythae(images, Path(temporary)),
         }
         result = race(competitors, args.rounds, args.steps)
@@ -159,7 +161,7 @@ def main() -> None:
         return
     for row in result["rows"]:
         print(
-            f"{row['method']:<12} {row['ms_per_step']:7.2f} ms/step {row['images_per_second']:9,.0f} images/s"
+            f"{row['method']:<16} {row['ms_per_step']:7.2f} ms/step {row['images_per_second']:9,.0f} images/s"
         )
     print("  ".join(f"{k} {v:.3f}" for k, v in result["ratios"].items()))
 
@@ -176,11 +178,15 @@ def race(competitors: dict[str, Steps], rounds: int, steps: int) -> dict:
             run(steps)
             times[name].append((time.perf_counter() - start) / done)
     mine = times["pushforward"]
+    fast = times["pushforward-bf16"]
     ratios = {
         f"vs_{name}": round(statistics.median(a / b for a, b in zip(mine, theirs, strict=True)), 4)
         for name, theirs in times.items()
-        if name != "pushforward"
+        if not name.startswith("pushforward")
     }
+    ratios["bf16_vs_pythae"] = round(
+        statistics.median(a / b for a, b in zip(fast, times["pythae"], strict=True)), 4
+    )
     rows = [
         {
             "method": name,

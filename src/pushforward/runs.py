@@ -206,7 +206,11 @@ class _Run:
             world=self.world.size,
             device=device,
         )
-        findings = FindingsFile(self.folder / "findings.json", tell=self.progress.found)
+        findings = FindingsFile(
+            self.folder / "findings.json",
+            tell=self.progress.found,
+            rerun=f"pushforward train --config {self.folder / 'config.yaml'}",
+        )
         hooks = Hooks(
             progress=self.progress.step,
             logged=self.progress.row,

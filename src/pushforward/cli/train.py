@@ -52,6 +52,8 @@ def run(argv: list[str]) -> None:
     else:
         base = None if config_file is None else read_config(Path(config_file))
     if base is not None:
+        if base.provenance:  # the config of a run: the same again, in a folder of its own
+            base.train.run = None
         base.provenance = {}
         if method not in (None, base.method):
             raise UserError(f"METHOD: '{method}', but {config_file} is about '{base.method}'; leave one out")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,22 @@ from pushforward.training.checkpoint import write_durably
 class FindingsFile:
     """Keeps what each observer found when it last looked: a disease that went away is not kept.
 
-    tell: called when a finding of that name appears for the first time in this process.
+    tell: called when a finding of that name appears for the first time in this process. rerun: the
+    command that repeats the run; it is put before a cure that is only an option, so that a finding's
+    command can be typed as it stands.
     """
 
-    def __init__(self, path: Path, *, tell: Callable[[Finding], None] = lambda finding: None) -> None:
+    def __init__(
+        self, path: Path, *, tell: Callable[[Finding], None] = lambda finding: None, rerun: str = ""
+    ) -> None:
         self.path = path
         self.tell = tell
+        self.rerun = rerun
         self._told: set[str] = set()
 
     def update(self, observer: str, findings: Sequence[Finding]) -> None:
         """Replace what this observer had found."""
+        findings = [self._whole(f) for f in findings]
         known = _read(self.path)
         if not findings and not known.get(observer):
             return
@@ -34,6 +40,11 @@ class FindingsFile:
             if finding.name not in self._told:
                 self._told.add(finding.name)
                 self.tell(finding)
+
+    def _whole(self, finding: Finding) -> Finding:
+        if self.rerun and finding.command.startswith("--"):
+            return replace(finding, command=f"{self.rerun} {finding.command}")
+        return finding
 
 
 def read_findings(path: Path) -> list[Finding]:

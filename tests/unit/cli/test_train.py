@@ -247,3 +247,10 @@ def test_a_preset_is_a_start_that_the_command_line_overrides(capsys):
         status, line = fails(capsys, *words)
         assert status == 2
         assert said in line
+
+
+def test_the_config_of_a_run_can_be_run_again_elsewhere(here):
+    main(["train", "vae", *QUICK, "--run=r"])
+    main(["train", "--config", "r/config.yaml"])
+    again = here / "runs" / "vae-digits"
+    assert (again / "model.safetensors").read_bytes() == (here / "r" / "model.safetensors").read_bytes()
