@@ -111,13 +111,26 @@ def join(device: str) -> tuple[World, torch.device]:
     on_cpu = device == "cpu" or (device == "auto" and not _accelerator_available())
     if device not in ("auto", "cpu"):
         _check_device(device)
-    state = PartialState(cpu=on_cpu)
+    state = PartialState(cpu=on_cpu, **_store_of_this_attempt())
     world = World(rank=state.process_index, size=state.num_processes)
     if on_cpu:
         return world, torch.device("cpu")
     if device == "auto" or world.size > 1:
         return world, state.device
     return world, torch.device(device)
+
+
+def _store_of_this_attempt() -> dict[str, Any]:
+    """Arguments of `init_process_group` under torchrun; none elsewhere.
+
+    torchrun serves one store for all its restarts, and a process that finds the address of a dead one there
+    connects to nobody or waits for ever. So each attempt gets keys of its own.
+    """
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True" or dist.is_initialized():
+        return {}
+    store, rank, size = next(dist.rendezvous("env://"))
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    return {"store": dist.PrefixStore(f"attempt-{attempt}", store), "rank": rank, "world_size": size}
 
 
 def _accelerator_available() -> bool:
