@@ -31,6 +31,11 @@ EXPERIMENTS = {
             "pushforward.experiments.bernoulli_bce",
             "a Bernoulli decoder is cross-entropy on binary images; on grey ones it is no likelihood",
         ),
+        Entry(
+            "gradient-variance",
+            "pushforward.experiments.gradient_variance",
+            "which estimator of a gradient is least noisy depends on the function; held against quadrature",
+        ),
     )
 }
 

@@ -65,8 +65,16 @@ def test_its_kept_result_is_of_it_holds_and_renders(name):
     kept = json.loads((RESULTS / f"{name}.json").read_text())
     cells = experiment.cells(kept["budget"], kept["seeds"])
     assert kept["cells"] == len(cells)
-    assert {(r["method"], r["setting"]) for r in kept["rows"]} == {(c.method, c.setting) for c in cells}
-    assert {row["figure"] for row in kept["rows"]} == set(experiment.figures)
+    named, known = (
+        {(r["method"], r["setting"]) for r in kept["rows"]},
+        {(c.method, c.setting) for c in cells},
+    )
+    shown, figures = {row["figure"] for row in kept["rows"]}, set(experiment.figures)
+    if experiment.rows is None:
+        assert (named, shown) == (known, figures)
+    else:  # a table of its own making may leave some out
+        assert named <= known
+        assert shown <= figures
     claims = experiment.claims(kept["budget"])
     assert [(c["claim"], c["bound"], c["sense"]) for c in kept["checks"]] == [
         (c.claim, c.bound, c.sense) for c in claims
