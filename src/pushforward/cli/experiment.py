@@ -44,6 +44,8 @@ class ExperimentOptions:
     """Folder for NAME.json. Default: docs/results where there is one, else the current folder."""
     fresh: bool = False
     """Run every cell again, also those that finished before."""
+    data: str | None = None
+    """Images in place of the experiment's own, where it leaves the choice: a path or a name, as for train."""
     json: bool = False
     """Print the result as JSON."""
 
@@ -79,6 +81,7 @@ def _execute(module: str, options: ExperimentOptions) -> Outcome:
             seeds=options.seeds,
             workers=options.workers,
             fresh=options.fresh,
+            data=options.data,
             watch=display.watch,
         )
 

@@ -49,17 +49,19 @@ def execute(
     seeds: int | None = None,
     workers: int | None = None,
     fresh: bool = False,
+    data: str | None = None,
     watch: Watch | None = None,
 ) -> Outcome:
     """Run the experiment in `module`. Finished cells are kept as they come, and not run again unless `fresh`.
 
     seeds: how many, from 0; the experiment's own number by default. workers: processes at a time, by default
-    one a core; the cores are shared out among them as threads. Raises UserError for numbers that cannot be.
+    one a core; the cores are shared out among them as threads. data: images in place of the experiment's own.
+    Raises UserError for numbers that cannot be, and for data where the experiment has no choice of them.
     """
     sources = Sources(module)
     experiment = load_experiment(module)
     chosen = range(_at_least_one("--seeds", experiment.seeds[budget] if seeds is None else seeds))
-    cells = _distinct(experiment.cells(budget, chosen))
+    cells = _distinct(_cells(experiment, budget, chosen, data))
     watch = watch or Watch()
     cache = CellCache(experiment.name, sources, versions())
     found = {} if fresh else {cell: record for cell in cells if (record := cache.get(cell))}
@@ -112,6 +114,16 @@ def _outcome(
         rows=rows,
         checks=[check(claim, results) for claim in experiment.claims(budget)],
     )
+
+
+def _cells(experiment: Experiment, budget: Budget, seeds: Sequence[int], data: str | None) -> Sequence[Cell]:
+    if data is None:
+        return experiment.cells(budget, seeds)
+    if experiment.cells_on is None:
+        raise UserError(
+            f"--data: {data}, but {experiment.name} is about the data that it names; leave it out"
+        )
+    return experiment.cells_on(budget, seeds, data)
 
 
 def _distinct(cells: Sequence[Cell]) -> list[Cell]:

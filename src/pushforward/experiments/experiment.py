@@ -141,9 +141,10 @@ class Experiment:
 
     title: one line. about: the claim in prose (Markdown), with what would refute it. source: the paper.
     cells: the frozen runs of a budget, for seeds 0, 1, ... run: one cell to its figures, in a process of its
-    own, seeded with the cell's seed. figures: every figure that a run may return, in the order to show.
-    claims: what to check in a budget. published: the paper's numbers. seeds: how many by default. rows:
-    replaces the means over seeds where a table needs more. plot: a matplotlib figure.
+    own, seeded with the cell's seed. cells_on: the same on images of the user's choosing, named as for `train
+    --data`; None where the data are part of the claim. figures: every figure that a run may return, in the
+    order to show. claims: what to check in a budget. published: the paper's numbers. seeds: how many by
+    default. rows: replaces the means over seeds where a table needs more. plot: a matplotlib figure.
     """
 
     name: str
@@ -154,6 +155,7 @@ class Experiment:
     run: Callable[[Cell], Mapping[str, float]]
     figures: Mapping[str, Figure]
     claims: Callable[[Budget], Sequence[Claim]]
+    cells_on: Callable[[Budget, Sequence[int], str], Sequence[Cell]] | None = None
     published: Mapping[FigureKey, Published] = field(default_factory=dict)
     seeds: Mapping[Budget, int] = field(default_factory=lambda: {"quick": 3, "full": 5})
     rows: Callable[[Results], Sequence[Row]] | None = None
