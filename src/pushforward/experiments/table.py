@@ -36,6 +36,11 @@ EXPERIMENTS = {
             "pushforward.experiments.gradient_variance",
             "which estimator of a gradient is least noisy depends on the function; held against quadrature",
         ),
+        Entry(
+            "gumbel-softmax",
+            "pushforward.experiments.gumbel_softmax",
+            "a relaxed draw beats an unbiased noisy gradient through discrete units",
+        ),
     )
 }
 
