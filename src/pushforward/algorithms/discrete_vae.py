@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from pushforward.algorithms.codes import Code, DiscreteCode, Latent, Prior
+from pushforward.algorithms.codes import Code, DiscreteCode
 from pushforward.algorithms.latent import LatentVariableModel
 from pushforward.algorithms.vae import VAEHyperparameters
 from pushforward.core import Draw, Player, Steps, Update
@@ -30,23 +30,6 @@ from pushforward.distributions import Likelihood
 from pushforward.objectives.bounds import decoder_log_likelihood
 from pushforward.objectives.estimators import FUNCTIONS, MovingAverage, annealed_temperature, vimco
 
-EstimatorName = Literal[
-    "pathwise",
-    "gumbel-softmax",
-    "straight-through-gumbel",
-    "straight-through",
-    "score-function",
-    "nvil",
-    "rloo",
-    "muprop",
-    "rebar",
-    "relax",
-    "arm",
-    "disarm",
-    "measure-valued",
-    "exact",
-    "vimco",
-]
 TEMPERED = ("gumbel-softmax", "straight-through-gumbel")
 
 
@@ -54,13 +37,32 @@ TEMPERED = ("gumbel-softmax", "straight-through-gumbel")
 class EstimatorHyperparameters(VAEHyperparameters):
     """What the papers leave to choose."""
 
-    latent: Latent = "gaussian"
+    latent: Literal["gaussian", "bernoulli", "categorical"] = "gaussian"
     """What z is made of: latent-dim Gaussians, as many bits, or as many choices among classes."""
     categories: int = 10
     """Classes of each categorical latent."""
-    prior: Prior = "uniform"
+    prior: Literal["uniform", "learned"] = "uniform"
     """Prior of discrete latents: all values alike, or learned. A gaussian latent has N(0, 1)."""
-    estimator: EstimatorName | None = None
+    estimator: (
+        Literal[
+            "pathwise",
+            "gumbel-softmax",
+            "straight-through-gumbel",
+            "straight-through",
+            "score-function",
+            "nvil",
+            "rloo",
+            "muprop",
+            "rebar",
+            "relax",
+            "arm",
+            "disarm",
+            "measure-valued",
+            "exact",
+            "vimco",
+        ]
+        | None
+    ) = None
     """How the encoder's gradient is estimated. Default: pathwise for gaussian latents, gumbel-softmax for
     discrete ones."""
     samples: int = 1
@@ -80,7 +82,7 @@ class EstimatorHyperparameters(VAEHyperparameters):
     """Steps between changes of τ."""
 
     @property
-    def chosen_estimator(self) -> EstimatorName:
+    def chosen_estimator(self) -> str:
         """The estimator asked for, or the latent's default."""
         return self.estimator or ("pathwise" if self.latent == "gaussian" else "gumbel-softmax")
 

@@ -43,7 +43,7 @@ SETTINGS = tuple(PAPER)
 BUDGETS: Mapping[Budget, Mapping[str, Any]] = {
     "quick": {
         "data": "mnist5k",
-        "steps": 2500,
+        "steps": 3000,
         "optimizer": "Adam",
         "rates": [1e-3],
         "draws": 100,
@@ -181,7 +181,8 @@ def held_out_bound(algorithm: Any, images: Dataset, draws: int, seed: int) -> fl
 def claims(budget: Budget) -> list[Claim]:
     """The paper's order, as differences of mean bounds: how many nats the relaxation is ahead.
 
-    Required is only what the paper's own margins make safe at a small budget: the score function's lag.
+    Required is the score function's lag, which the paper has at 7 nats and more. The other margins are of a
+    nat or a few, or between estimators that a small budget leaves apart.
     """
 
     def ahead(method: str, setting: str) -> Callable[[Results], float]:
@@ -194,7 +195,6 @@ def claims(budget: Budget) -> list[Claim]:
                 ahead("SF", setting),
                 ">=",
                 0.0,
-                required=setting.startswith("SBN"),
             )
             for setting in SETTINGS
         ),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import pytest
 import torch
 from torch import Tensor
 
-from pushforward.algorithms.discrete_vae import EstimatorName, EstimatorVAE
+from pushforward.algorithms.discrete_vae import EstimatorHyperparameters, EstimatorVAE
 from pushforward.algorithms.vae import VAE
 from pushforward.core import Batch
 from pushforward.data import Stream
@@ -223,4 +223,5 @@ def test_two_images_are_learned_through_the_code(name):
 
 
 def test_the_names_of_the_estimators_are_the_tables():
-    assert set(get_args(EstimatorName)) == {*ESTIMATORS, "vimco"}
+    (names,) = (t for t in get_args(get_type_hints(EstimatorHyperparameters)["estimator"]) if get_args(t))
+    assert set(get_args(names)) == {*ESTIMATORS, "vimco"}
