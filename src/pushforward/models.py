@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -16,15 +16,21 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from pushforward import __version__
+from pushforward.algorithms.marginal import Rung, check_rung, joined, marginal_likelihood
 from pushforward.config import RunConfig
 from pushforward.core import Algorithm, to_float
 from pushforward.errors import UserError
 from pushforward.methods import recipe_class
+from pushforward.objectives.annealing import Annealing
+from pushforward.objectives.bounds import LikelihoodEstimate
+from pushforward.objectives.montecarlo import mean_interval
 from pushforward.training.checkpoint import split_state, write_durably
 from pushforward.training.folder import read_metrics
 from pushforward.training.randomness import aside
 
 FORMAT = 1
+RUNGS: tuple[Rung, ...] = get_args(Rung)
+DRAWS: Mapping[str, int] = {"iwae": 100, "prior": 10_000}  # an image, where none are asked for
 # Pixel values decoded at once: 2,000 images of 28 x 28. More is no faster, and memory grows with it.
 DECODED_AT_ONCE = 2000 * 784
 Which = Literal["last", "best"]
@@ -176,11 +182,16 @@ class Model:
 
         The codes are draws of q(z|x) where the method has a posterior, and plain codes where it has none;
         so the mixture approximates what the decoder was trained on, which the prior may not be. Give the
-        images of training. Raises UserError for more components than half of the images.
+        images of training. Raises UserError for more components than half of the images, and for
+        discrete codes.
         """
         from pushforward.distributions.mixture import fit_gaussian_mixture
 
         z = self._map("sample_posterior" if self.can("sample_posterior") else "encode", self._images(x), seed)
+        if torch.equal(z, z.round()):
+            raise UserError(
+                "x: its codes are discrete, and no Gaussian mixture is; sample from the prior instead"
+            )
         return fit_gaussian_mixture(z, components=components, seed=seed)
 
     def sample_aggregate(self, n: int, codes: Distribution, *, seed: int = 0) -> Float[Tensor, "n c h w"]:
@@ -199,13 +210,82 @@ class Model:
         """Encode and decode."""
         return self._map("reconstruct", self._images(x), seed)
 
-    def log_prob(self, x: Tensor, *, k: int = 100, seed: int = 0) -> Float[Tensor, " n"]:
-        """A lower bound on ln p(x) in nats an image, from k importance samples (Burda et al. 2016)."""
-        if k < 1:
-            raise UserError(f"k: {k}; expected at least 1 sample")
-        bound = self._ability("log_prob")
-        at_once = DECODED_AT_ONCE // math.prod(self.shape) // k
-        return self._apply(lambda chunk: bound(chunk, k=k), self._images(x), seed, max(1, at_once))
+    def mean_reconstruction(
+        self, x: Tensor, *, samples: int, seed: int = 0
+    ) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, "n c h w"]]:
+        """The mean of the decoded images over draws z ~ q(z|x), and its Monte Carlo standard error.
+
+        `reconstruct` decodes the one code that the encoder names; this averages over what it is unsure of.
+        samples: draws an image; the error is nan for one. Both in [-1, 1] units. Raises UserError for a
+        method without a posterior.
+        """
+        if samples < 1:
+            raise UserError(f"samples: {samples}; expected at least 1 draw")
+        if not self.can("sample_posterior"):
+            raise UserError(
+                f"samples: the method '{self.about['method']}' has no posterior to draw from; leave it out"
+            )
+        algorithm: Any = self.algorithm
+        means, errors = [], []
+        at_once = max(1, DECODED_AT_ONCE // math.prod(self.shape) // samples)
+        with aside(seed), torch.no_grad():
+            for chunk in self._images(x).split(at_once):
+                own = chunk.to(self.device)
+                drawn = [algorithm.decode(algorithm.sample_posterior(own)).cpu() for _ in range(samples)]
+                interval = mean_interval(torch.stack(drawn))
+                means.append(interval.value)
+                errors.append(interval.standard_error)
+        return torch.cat(means), torch.cat(errors)
+
+    def log_prob(
+        self,
+        x: Tensor,
+        *,
+        method: Rung = "iwae",
+        k: int | None = None,
+        annealing: Annealing | None = None,
+        seed: int = 0,
+    ) -> Float[Tensor, " n"]:
+        """An estimate of ln p(x) in nats an image, too low on average; see `likelihood` for its error."""
+        return self.likelihood(x, method=method, k=k, annealing=annealing, seed=seed).value
+
+    def likelihood(
+        self,
+        x: Tensor,
+        *,
+        method: Rung = "iwae",
+        k: int | None = None,
+        annealing: Annealing | None = None,
+        seed: int = 0,
+    ) -> LikelihoodEstimate:
+        """ln p(x) in nats an image, with its standard error and effective number of draws.
+
+        method: "iwae" for importance samples from the encoder (Burda et al. 2016), "ais" for annealed
+        importance sampling, tighter and far slower, "prior" for plain Monte Carlo, which is far too low
+        unless z hardly matters. k: draws of "iwae" (100) and "prior" (10,000). annealing: of "ais".
+        """
+        draws = DRAWS.get(method, 1) if k is None else k
+        if method not in RUNGS:
+            raise UserError(f"method: '{method}'; expected one of {', '.join(RUNGS)}")
+        if draws < 1:
+            raise UserError(f"k: {draws}; expected at least 1 sample")
+        self._ability("log_prob")
+        check_rung(self.algorithm, method)
+        algorithm: Any = self.algorithm
+        decoded = max(1, DECODED_AT_ONCE // math.prod(self.shape))
+        with aside(seed), torch.no_grad():
+            parts = [
+                marginal_likelihood(
+                    algorithm,
+                    algorithm.likelihood.prepare(chunk.to(self.device)),
+                    method,
+                    k=draws,
+                    annealing=annealing,
+                    decoded_at_once=decoded,
+                )
+                for chunk in self._images(x).split(max(1, min(self.batch_size, decoded // draws)))
+            ]
+        return joined(parts)
 
     def _map(self, ability: str, x: Tensor, seed: int) -> Tensor:
         return self._apply(self._ability(ability), x, seed, self.batch_size)

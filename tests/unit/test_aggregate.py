@@ -98,6 +98,14 @@ def test_samples_are_decoded_draws_and_follow_their_seed():
         m.aggregate(small_images(50).images, components=26)
 
 
+@pytest.mark.parametrize("latent", ["bernoulli", "categorical"])
+def test_discrete_codes_are_refused(latent):
+    algorithm = build("vae", latent=latent).eval()
+    discrete = Model(algorithm, {"method": "vae", "shape": [1, 8, 8], "step": 0})
+    with pytest.raises(UserError, match=r"codes are discrete.*sample from the prior"):
+        discrete.aggregate(small_images(50).images, components=2)
+
+
 @pytest.mark.parametrize("method", ["ae", "vae"])
 def test_the_command_samples_from_the_aggregate(runs, method, tmp_path, capsys):
     out = tmp_path / "x.png"

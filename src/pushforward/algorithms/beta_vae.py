@@ -15,7 +15,8 @@ Deviations from the papers:
 1. Higgins et al. tune β by hand; that its optimal value is the multiplier of a δ is their eq. 3, dual ascent
    is ours. It steps as GECO's does.
 2. GECO bounds nats, D ≤ κ, instead of squared error. Its step is η times a violation relative to what the
-   KL trades it for, clamped to ±1; the paper leaves the scale of the step open. Its λ begins at 1.
+   KL trades it for, clamped so that λ cannot wind up while the network has yet to learn; the paper leaves
+   the scale of the step open. Its λ begins at 1.
 3. GECO's running average steps its multiplier alone. The paper puts its value, too, into the loss, which
    changes what is logged but no gradient.
 4. Free bits are given to each dimension (a group of one), and warm-up is linear in steps, not a sigmoid.
@@ -63,7 +64,7 @@ class BetaVAEHyperparameters(LatentHyperparameters):
     warm_up: float = 0.0
     """Share of the run in which the KL's weight rises from 0, under --beta and --free-bits."""
     dual_rate: float = 0.01
-    """Step of ln β, or of GECO's ln λ, for a constraint that is violated by all of its bound."""
+    """Step of ln β at a rate of twice --delta, and of GECO's ln λ at most a tenth of it."""
     dual_average: float = 0.9
     """Decay per step of the running average of the constraint that the multiplier follows."""
 

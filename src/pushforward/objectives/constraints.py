@@ -13,6 +13,7 @@ from torch import Tensor
 
 # A multiplier in logarithms cannot leave an infinity again, nor a zero: these are far enough.
 LOG_MULTIPLIER_REACH = 14.0
+DISTORTION_CLAMP = 0.1
 
 
 def capacity_penalty(kl: Float[Tensor, ""], capacity: float, *, gamma: float) -> Float[Tensor, ""]:
@@ -52,12 +53,14 @@ def relative_distortion_excess(
     kl: Float[Tensor, ""],
     log_multiplier: Float[Tensor, ""],
 ) -> Float[Tensor, ""]:
-    """λ (D - κ)/KL, clamped to [-1, 1]: how far the constraint D ≤ κ is violated.
+    """λ (D - κ)/KL, clamped to [-0.1, 0.1]: how far the constraint D ≤ κ is violated.
 
     Where KL + λD is least, a nat of D costs λ nats of KL: so this is the violation in the currency of the
-    KL, as a share of it, and one rate of ascent serves images and likelihoods of every size.
+    KL, as a share of it, and one rate of ascent serves images and likelihoods of every size. The clamp is
+    narrow because a network that has yet to learn violates every κ: without it λ winds up meanwhile.
     """
-    return (log_multiplier.exp() * (distortion - bound) / kl.clamp(min=1e-6)).clamp(-1, 1)
+    excess = log_multiplier.exp() * (distortion - bound) / kl.clamp(min=1e-6)
+    return excess.clamp(-DISTORTION_CLAMP, DISTORTION_CLAMP)
 
 
 def ascend(
