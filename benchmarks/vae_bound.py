@@ -118,14 +118,32 @@ def fresh(images: Dataset) -> VAE:
 def carry_over(theirs: Any, model: VAE) -> None:
     """Copy pythae's weights into our VAE of the same layers."""
     enc, dec = theirs.encoder, theirs.decoder
+    first = enc.hidden[0]
     with torch.no_grad():
-        for mine, other in ((model.encoder[1], enc.hidden[0]), (model.decoder[0], dec.layers[0])):
-            mine.weight.copy_(other.weight)
-            mine.bias.copy_(other.bias)
+        # It was trained on intensities in [0, 1], our encoder reads x = 2 u - 1.
+        model.encoder[1].weight.copy_(first.weight / 2)
+        model.encoder[1].bias.copy_(first.bias + first.weight.sum(1) / 2)
+        model.decoder[0].weight.copy_(dec.layers[0].weight)
+        model.decoder[0].bias.copy_(dec.layers[0].bias)
         model.encoder[3].weight.copy_(torch.cat([enc.mu.weight, enc.log_var.weight]))
         model.encoder[3].bias.copy_(torch.cat([enc.mu.bias, enc.log_var.bias]))
         model.decoder[2].weight.copy_(dec.layers[2].weight)
         model.decoder[2].bias.copy_(dec.layers[2].bias)
+
+
+def check_carried(images: Dataset) -> None:
+    """Both models give the same logits and posterior for the same weights."""
+    with tempfile.TemporaryDirectory() as folder:
+        theirs, ours = pythae_trainer(images, Path(folder)).model, fresh(images)
+    carry_over(theirs, ours)
+    u = images.images[:8].float() / 255
+    with torch.no_grad():
+        mu, log_var = ours.posterior(2 * u - 1)
+        encoded = theirs.encoder(u)
+        assert torch.allclose(mu, encoded.embedding, atol=1e-5)
+        assert torch.allclose(log_var, encoded.log_covariance, atol=1e-5)
+        decoded = theirs.decoder(mu).reconstruction
+        assert torch.allclose(ours.decoder(mu).sigmoid(), decoded, atol=1e-5)
 
 
 def main() -> None:
@@ -140,6 +158,7 @@ def main() -> None:
         splits = load_splits(data)
         images, validation = split_validation(splits.train, 0.05)
         assert validation is not None
+        check_carried(images)
         x_validation, x_test = to_float(validation.images), to_float(splits.test.images[:LIMIT])
         for seed in range(args.seeds):
             for name, run in (("pushforward", train_ours), ("pythae", train_pythae)):
