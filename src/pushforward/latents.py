@@ -60,10 +60,20 @@ def codes(model: Model, images: UInt8[Tensor, "n c h w"], *, seed: int = 0) -> C
     """Encode images. Needs at least 2 of them where codes have no distribution."""
     if hasattr(model.algorithm, "divergence"):
         z, kl = divergence(model, images, seed=seed)
-        zero = torch.zeros(z.shape[1])
-        return Codes(z, kl.double().mean(0).tolist(), zero, zero + 1)
+        centre, spread = _prior_moments(model, z.shape[1])
+        return Codes(z, kl.double().mean(0).tolist(), centre, spread)
     z = model.encode(images, seed=seed)
     return Codes(z, None, z.mean(0), z.std(dim=0))
+
+
+def _prior_moments(model: Model, d: int) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
+    """Mean and deviation of the prior of each dimension: 0 and 1 unless the model says otherwise."""
+    algorithm: Any = model.algorithm
+    if not hasattr(algorithm, "prior_moments"):
+        return torch.zeros(d), torch.ones(d)
+    with torch.no_grad():
+        mean, deviation = algorithm.prior_moments()
+    return mean.cpu(), deviation.cpu()
 
 
 def traverse(

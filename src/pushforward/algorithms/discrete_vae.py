@@ -206,6 +206,11 @@ class EstimatorVAE(LatentVariableModel):
         """z ~ p(z), hard."""
         return self.code.prior().sample(torch.Size((n,))).flatten(1)
 
+    def prior_moments(self) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
+        """Mean and standard deviation of the prior of each coordinate."""
+        prior = self.code.prior()
+        return prior.mean.flatten(), prior.variance.sqrt().flatten()
+
     def sample_posterior(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d"]:
         """z ~ q(z|x), hard, one for each image as stored."""
         return self.code.posterior(self._encoded(self.likelihood.prepare(x))).sample().flatten(1)

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from pushforward.algorithms.discrete_vae import EstimatorHyperparameters, EstimatorVAE
 from pushforward.algorithms.vae import VAE
-from pushforward.core import Batch
+from pushforward.core import Batch, to_uint8
 from pushforward.data import Stream
-from pushforward.models import load, publish
+from pushforward.latents import codes
+from pushforward.models import Model, load, publish
 from pushforward.objectives.estimators import ESTIMATORS, every_value
 from pushforward.recipes.vae import VAERecipe
 from pushforward.training.optim import build_optimizers
@@ -198,6 +199,15 @@ def test_codes_are_hard_and_images_come_back(tmp_path):
     options = {**COMMON, **LATENTS["categorical"]}
     publish(tmp_path, model, {"method": "vae", "options": options, "shape": SHAPE, "step": 1})
     torch.testing.assert_close(load(tmp_path).encode(IMAGES), z)
+
+
+def test_a_walk_through_bits_starts_at_the_priors_mean():
+    model = build("bernoulli").eval()
+    wrapped = Model(model, {"method": "vae", "shape": list(SHAPE), "step": 0})
+    p = model.code.prior_logits.detach().sigmoid()
+    found = codes(wrapped, to_uint8(IMAGES))
+    torch.testing.assert_close(found.centre, p)
+    torch.testing.assert_close(found.spread, (p * (1 - p)).sqrt())
 
 
 @pytest.mark.parametrize("name", ["gumbel-softmax", "nvil", "disarm", "rloo"])
