@@ -48,7 +48,7 @@ def label(beta: float) -> str:
 
 def cells(budget: Budget, seeds: Sequence[int]) -> list[Cell]:
     """The curve, and two points on it to be found again in two ways."""
-    size = {"steps": {"quick": 2500, "full": 20_000}[budget]}
+    size = {"steps": {"quick": 4000, "full": 20_000}[budget]}
     settings = [(FIXED, beta) for beta in BETAS]
     settings += [(method, beta) for method in (LEARNED, GECO) for beta in FOUND_AGAIN]
     return [Cell(method, label(b), seed, {"β": b, **size}) for method, b in settings for seed in seeds]

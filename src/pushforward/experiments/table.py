@@ -32,6 +32,16 @@ EXPERIMENTS = {
             "a Bernoulli decoder is cross-entropy on binary images; on grey ones it is no likelihood",
         ),
         Entry(
+            "beta-frontier",
+            "pushforward.experiments.beta_frontier",
+            "β is the slope of a rate-distortion curve, and a bound on either side finds it",
+        ),
+        Entry(
+            "aggregate-posterior",
+            "pushforward.experiments.aggregate_posterior",
+            "a mixture fitted to the codes lets an autoencoder sample, and a VAE sample better",
+        ),
+        Entry(
             "gradient-variance",
             "pushforward.experiments.gradient_variance",
             "which estimator of a gradient is least noisy depends on the function; held against quadrature",
