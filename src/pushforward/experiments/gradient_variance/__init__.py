@@ -40,7 +40,7 @@ def cells(budget: Budget, seeds: Sequence[int]) -> list[Cell]:
     """The published regression takes 5,000 steps, which `full` gives it."""
     replicas = {"replicas": {"quick": 20_000, "full": 100_000}[budget]}
     vae = {
-        "quick": {"steps": 600, "learning": 500, "repeats": 200},
+        "quick": {"steps": 600, "learning": 400, "repeats": 120},
         "full": {"steps": 3000, "learning": 3000, "repeats": 400},
     }[budget]
     fit = {"quick": {"steps": 2000, "repeats": 100}, "full": {"steps": 5000, "repeats": 400}}[budget]

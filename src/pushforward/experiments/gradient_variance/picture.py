@@ -26,10 +26,12 @@ def draw(results: Results) -> Any:
     for row, symbol in zip(axes[:2], gaussian.PARAMETERS.values(), strict=True):
         for ax, f in zip(row, FUNCTIONS, strict=True):
             _sweep(ax, results, f, "k", gaussian.KS, symbol)
-    axes[0, 0].legend(fontsize=8)
+    handles = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=len(METHODS), frameon=False)
     by_draws, by_dimension, by_sigma = axes[2]
     _sweep(by_draws, results, SHOWN, "N", gaussian.DRAWS, "μ", slopes=True)
-    by_draws.legend(fontsize=8, title="slope", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    by_draws.set_ylim(bottom=by_draws.get_ylim()[0] / 300)
+    by_draws.legend(fontsize=8, title="slope", loc="lower left")
     _sweep(by_dimension, results, SHOWN, "D", gaussian.DIMENSIONS, "μ")
     _sweep(by_sigma, results, SHOWN, "σ", gaussian.SIGMAS, "μ")
     encoder = "encoder's variance"
@@ -37,7 +39,7 @@ def draw(results: Results) -> Any:
     _bars(axes[3, 1], results, autoencoder.BITS, autoencoder.BITS_METHODS, {encoder: "C0"})
     ends = {"variance at the start": "C7", "variance at the end": "C0"}
     _bars(axes[3, 2], results, regression.SETTING, regression.METHODS, ends)
-    axes[3, 2].legend(fontsize=8)
+    axes[3, 2].set_title(f"{regression.SETTING}: grey at the start, blue at the end", fontsize=10)
     return figure
 
 
