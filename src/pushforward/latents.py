@@ -35,6 +35,17 @@ def divergence(
     return torch.cat(mus), torch.cat(kls)
 
 
+def posterior(
+    model: Model, images: UInt8[Tensor, "n c h w"], *, seed: int = 0
+) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
+    """μ and ln σ² of each image's Gaussian q(z|x)."""
+    algorithm: Any = model.algorithm
+    with aside(seed), torch.no_grad():
+        x = [algorithm.likelihood.prepare(to_float(part.to(model.device))) for part in images.split(500)]
+        mus, log_vars = zip(*(algorithm.posterior(part) for part in x), strict=True)
+    return torch.cat(mus).cpu(), torch.cat(log_vars).cpu()
+
+
 @dataclass(frozen=True)
 class Codes:
     """Where a model puts images in its latent space.

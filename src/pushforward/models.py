@@ -232,9 +232,9 @@ class Model:
             for chunk in self._images(x).split(at_once):
                 own = chunk.to(self.device)
                 drawn = [algorithm.decode(algorithm.sample_posterior(own)).cpu() for _ in range(samples)]
-                interval = mean_interval(torch.stack(drawn))
-                means.append(interval.value)
-                errors.append(interval.standard_error)
+                means.append(torch.stack(drawn).mean(0))
+                unknown = torch.full_like(means[-1], torch.nan)
+                errors.append(unknown if samples == 1 else mean_interval(torch.stack(drawn)).standard_error)
         return torch.cat(means), torch.cat(errors)
 
     def log_prob(

@@ -22,6 +22,7 @@ from pushforward.core import Algorithm, Clock, Finding, Observer, Snapshot
 from pushforward.data import Dataset, Splits, Stream, load_splits
 from pushforward.errors import UserError, did_you_mean
 from pushforward.models import best_value, model_card, publish
+from pushforward.observers.cures import collapse_cure
 from pushforward.observers.findings import FindingsFile
 from pushforward.observers.pictures import SamplePictures
 from pushforward.observers.validation import validation_for
@@ -289,6 +290,7 @@ class _Run:
                     every=max(1, steps // 20),
                     best=best_value(self.folder),
                     on_best=partial(self._keep_best, validate.metric),
+                    cure=collapse_cure(self.config),
                 )
             )
         return observers

@@ -20,6 +20,8 @@ DESCRIPTION = (
     "Example: pushforward evaluate runs/vae-mnist5k"
 )
 
+COSTLY_IMAGES = 100
+
 
 @dataclass(kw_only=True)
 class EvaluateOptions:
@@ -31,10 +33,19 @@ class EvaluateOptions:
     """Images to measure on: a folder, a zip, an .npz, or a name of `data list`. Default: the run's own."""
     split: Literal["test", "train", "validation"] | None = None
     """Which part of the images. Default: the held-out ones of the run's own data, all of --data X."""
-    k: int = 100
-    """Importance samples an image; more tighten the bound on the likelihood and take longer."""
+    likelihood: Literal["iwae", "ais", "prior"] = "iwae"
+    """How ln p(x) is estimated: by importance samples from the encoder, by annealed importance sampling
+    (tighter; about a second an image), or by draws from the prior (to see how bad that is)."""
+    k: int | None = None
+    """Draws an image of iwae and prior; more tighten the bound and take longer. Default: 100, of prior
+    10,000."""
+    temperatures: int = 200
+    """Of ais: steps from the encoder's Gaussian to the posterior; the gap falls about inversely with them."""
+    chains: int = 8
+    """Of ais: independent chains an image; the Monte Carlo error falls with their square root."""
     limit: int | None = None
-    """Measure on only so many images, chosen by the seed."""
+    """Measure on only so many images, chosen by the seed. Default: all, but 100 with ais and prior, which
+    are costly."""
     which: Literal["last", "best"] = "last"
     """The weights at the end of training, or those with the best validation metric."""
     seed: int = 0
@@ -46,18 +57,34 @@ class EvaluateOptions:
 def run(argv: list[str]) -> None:
     """Parse, measure, print."""
     options = parse(EvaluateOptions, argv, prog="evaluate", description=DESCRIPTION)
-    at_least("--k", options.k)
-    at_least("--limit", options.limit)
+    counts = {name: getattr(options, name) for name in ("k", "temperatures", "chains", "limit")}
+    for name, value in counts.items():
+        at_least(f"--{name}", value)
     from rich.console import Console
 
     from pushforward.evaluation import evaluate
     from pushforward.inspection import images_for, open_run, pick
+    from pushforward.models import DRAWS
+    from pushforward.objectives.annealing import Annealing
 
     config, model = open_run(options.run, which=options.which)
     with Console(stderr=True).status("reading the images and measuring"):
         shown = images_for(config, model, data=options.data, split=options.split)
-        images = pick(shown.images, options.limit, options.seed)
-        evaluation = evaluate(model, images.images, k=options.k, seed=options.seed)
+        images = pick(shown.images, _limit(options), options.seed)
+        evaluation = evaluate(
+            model,
+            images.images,
+            k=options.k,
+            seed=options.seed,
+            likelihood=options.likelihood,
+            annealing=Annealing(temperatures=options.temperatures, chains=options.chains),
+        )
+    notes = [shown.note] if shown.note else []
+    if options.limit is None and len(images) < len(shown.images):
+        notes.append(
+            f"{options.likelihood} is costly, so on {len(images)} of {len(shown.images):,} images; "
+            "--limit for more"
+        )
     content = {
         "run": str(options.run),
         "checkpoint": options.which,
@@ -66,14 +93,22 @@ def run(argv: list[str]) -> None:
         "split": shown.split,
         "fingerprint": images.fingerprint,
         "seed": options.seed,
-        "k": options.k,
+        "likelihood": options.likelihood,
+        "k": None if options.likelihood == "ais" else options.k or DRAWS[options.likelihood],
+        "temperatures": options.temperatures if options.likelihood == "ais" else None,
         **asdict(evaluation),
-        "notes": [shown.note] if shown.note else [],
+        "notes": [*notes, *evaluation.notes],
     }
     if options.json:
         print(json.dumps(content))
     else:
         _print(content, evaluation)
+
+
+def _limit(options: EvaluateOptions) -> int | None:
+    if options.limit is None and options.likelihood != "iwae":
+        return COSTLY_IMAGES
+    return options.limit
 
 
 def _print(content: dict[str, Any], evaluation: Evaluation) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from pushforward.cli.options import parse
 from pushforward.cli.output import announce, at_least, require_png, scale_for, write_picture
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pushforward.models import Model
 
 DESCRIPTION = (
     "Encode and decode images, and show each original above its reconstruction. "
@@ -28,6 +33,9 @@ class ReconstructOptions:
     the run held out."""
     n: int = 16
     """How many images."""
+    samples: int | None = None
+    """Show the mean of so many decoded draws of the posterior, with its Monte Carlo standard error. Default:
+    decode the posterior's mean."""
     seed: int = 0
     """Which images, and the method's own randomness; the same seed gives the same picture."""
     out: str | None = None
@@ -39,14 +47,15 @@ class ReconstructOptions:
     scale: int | None = None
     """Enlarge the picture by this whole factor. Default: enough to see small images."""
     json: bool = False
-    """Print the result as JSON, with the error of each image (MSE, intensities in [0, 1])."""
+    """Print the result as JSON, with the error of each image (MSE, intensities in [0, 1]) and, with
+    --samples, the standard error of its mean (root of the mean square over pixels)."""
 
 
 def run(argv: list[str]) -> None:
     """Parse, reconstruct, write."""
     options = parse(ReconstructOptions, argv, prog="reconstruct", description=DESCRIPTION)
-    for name, value in (("--n", options.n), ("--columns", options.columns), ("--scale", options.scale)):
-        at_least(name, value)
+    for name in ("n", "samples", "columns", "scale"):
+        at_least(f"--{name}", getattr(options, name))
     require_png(options.out)
     from pushforward.core import to_float
     from pushforward.inspection import images_for, open_run, pick, require
@@ -58,7 +67,7 @@ def run(argv: list[str]) -> None:
     shown = images_for(config, model, data=options.data)
     images = pick(shown.images, options.n, options.seed)
     x = to_float(images.images)
-    x_hat = model.reconstruct(x, seed=options.seed)
+    x_hat, standard_errors = _reconstructions(model, x, options)
     out = Path(options.out or options.run / "reconstructions.png")
     scale = scale_for(min(x.shape[2:]), options.scale)
     write_picture(pairs(x, x_hat, columns=options.columns, scale=scale), out)
@@ -72,14 +81,34 @@ def run(argv: list[str]) -> None:
         "n": len(x),
         "images": images.names,
         "errors": errors.tolist(),
+        "samples": options.samples,
+        "standard_errors": standard_errors,
         "notes": [shown.note] if shown.note else [],
         "out": str(out),
     }
+    how = ""
+    if standard_errors:
+        mean = sum(standard_errors) / len(standard_errors)
+        how = f", each the mean of {options.samples} draws, Monte Carlo standard error {mean:.4f}"
+    elif options.samples:
+        how = ", each of one draw"
     note = f"\nnote: {shown.note}" if shown.note else ""
     announce(
         facts,
         as_json=options.json,
         line=lambda: (
-            f"{len(x)} images above their reconstructions, mean error {errors.mean():.4f}  {out}{note}"
+            f"{len(x)} images above their reconstructions{how}, mean error {errors.mean():.4f}  {out}{note}"
         ),
     )
+
+
+def _reconstructions(
+    model: Model, x: Tensor, options: ReconstructOptions
+) -> tuple[Tensor, list[float] | None]:
+    """The images, and the Monte Carlo standard error of each; None where there is none."""
+    if options.samples is None:
+        return model.reconstruct(x, seed=options.seed), None
+    x_hat, error = model.mean_reconstruction(x, samples=options.samples, seed=options.seed)
+    if options.samples == 1:
+        return x_hat, None
+    return x_hat, (error.square().flatten(1).mean(1).sqrt() / 2).tolist()  # [-1, 1] is twice as wide

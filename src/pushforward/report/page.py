@@ -10,7 +10,7 @@ from pushforward.config import RunConfig
 from pushforward.data import Scan
 from pushforward.evaluation import Metric
 from pushforward.methods import METHODS
-from pushforward.report import asked, pictures, training, words
+from pushforward.report import asked, codes, pictures, training, words
 from pushforward.report.facts import Facts
 
 MOST_SKIPPED = 20
@@ -20,6 +20,10 @@ TOLD = {
     "bits/dimension": "bits per dimension",
     "kl": "KL of the code from the prior",
     "active_units": "active latent dimensions",
+    "information": "what z tells of the image, I(x; z)",
+    "aggregate_gap": "KL of all codes together from the prior",
+    "effective_draws": "draws that count towards the bound",
+    "monte_carlo_error": "Monte Carlo error of the bound",
     "reconstruction_error": "reconstruction error",
 }
 # What the headline shows where it was measured; the first four.
@@ -74,6 +78,7 @@ def context(facts: Facts) -> dict[str, Any]:
         "best": facts.best,
         "panels": training.panels(facts.rows),
         "pictures": pictures.take(facts),
+        "codes": codes.what_codes_say(facts),
         "findings": facts.findings,
         "notes": facts.notes,
         "data": data(facts),

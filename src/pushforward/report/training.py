@@ -18,6 +18,7 @@ EARLY = 0.04
 NAMES = {
     "kl": ("KL from the prior", "nats/image"),
     "reconstruction": ("Reconstruction term, −ln p(x|z)", "nats/image"),
+    "information": ("What z tells of the image", "nats/image"),
     "active_units": ("Active latent dimensions", ""),
     "elbo": ("Lower bound on ln p(x), one sample", "nats/image"),
 }

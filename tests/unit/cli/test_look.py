@@ -91,6 +91,31 @@ def test_reconstructions_come_from_the_held_out_images_or_from_others(finished_r
     assert all(0 < e < 1 for e in other["errors"])
 
 
+def test_a_mean_reconstruction_has_a_standard_error_that_falls_with_the_draws(finished_run, tmp_path, capsys):
+    def drawn(samples):
+        words = ("--n", "5", "--samples", samples, "--out", tmp_path / "mean.png")
+        return said(capsys, "reconstruct", finished_run, *words)
+
+    one, few, many = drawn(1), drawn(20), drawn(320)
+    assert one["standard_errors"] is None
+    assert (few["samples"], len(few["standard_errors"])) == (20, 5)
+    ratio = sum(few["standard_errors"]) / sum(many["standard_errors"])
+    assert ratio == pytest.approx(4, rel=0.3)
+    main(["reconstruct", str(finished_run), "--samples", "5", "--out", str(tmp_path / "mean.png")])
+    assert "the mean of 5 draws, Monte Carlo standard error 0." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("rung", "name"), [("ais", "ais-4"), ("prior", "prior-30")])
+def test_the_other_rungs_of_the_ladder(rung, name, finished_run, capsys, monkeypatch):
+    monkeypatch.setattr("pushforward.cli.evaluate.COSTLY_IMAGES", 3)
+    options = {"ais": ("--temperatures", "4", "--chains", "2"), "prior": ("--k", "30")}[rung]
+    facts = said(capsys, "evaluate", finished_run, "--likelihood", rung, *options)
+    assert (facts["n"], facts["likelihood"]) == (3, rung)
+    assert {name, "effective_draws", "monte_carlo_error"} <= {m["name"] for m in facts["metrics"]}
+    assert any(note.startswith(f"{rung} is costly, so on 3 of 5 images") for note in facts["notes"])
+    assert said(capsys, "evaluate", finished_run, "--likelihood", rung, "--limit", "4", *options)["n"] == 4
+
+
 def test_traversals_put_the_most_active_dimension_first(finished_run, tmp_path, capsys):
     facts = said(
         capsys, "traverse", finished_run, "--steps", "5", "--range", "2", "--out", tmp_path / "t.png"
@@ -109,9 +134,13 @@ def test_an_evaluation_keeps_its_contract(finished_run, capsys):
     assert {"run", "checkpoint", "split", "n", "metrics", "skipped"} <= facts.keys()
     row = {"name", "value", "ci95", "floor", "unit", "higher_is_better", "features"}
     assert all(m.keys() == row for m in facts["metrics"])
-    assert (facts["split"], facts["checkpoint"], facts["notes"]) == ("test", "last", [])
+    assert (facts["split"], facts["checkpoint"], facts["k"]) == ("test", "last", 5)
+    assert all("draws carry the estimate" in note for note in facts["notes"])  # it was hardly trained
     names = [m["name"] for m in facts["metrics"]]
-    assert names == ["elbo", "iwae-5", "bits/dimension", "kl", "active_units", "reconstruction_error"]
+    bounds = ["elbo", "iwae-5", "bits/dimension", "effective_draws", "monte_carlo_error"]
+    told = {"information", "aggregate_gap"} & set(names)  # the gap only where it can be seen
+    assert names == [*bounds, "kl", "active_units", *sorted(told, reverse=True), "reconstruction_error"]
+    assert "information" in told
     assert next(m for m in facts["metrics"] if m["name"] == "reconstruction_error")["floor"] == 0
     assert len(facts["detail"]["kl_per_dimension"]) == 4
 
@@ -157,7 +186,10 @@ def test_a_wrong_run_is_named(command, tmp_path, capsys):
         (["traverse", "RUN", "--dims", "4"], "from 0 to 3"),
         (["traverse", "RUN", "--range", "0"], "--range"),
         (["traverse", "RUN", "--image", "999"], "--image: 999"),
+        (["reconstruct", "RUN", "--samples", "0"], "--samples: 0"),
         (["evaluate", "RUN", "--k", "0"], "--k: 0"),
+        (["evaluate", "RUN", "--likelihood", "ais", "--chains", "0"], "--chains: 0"),
+        (["evaluate", "RUN", "--temperatures", "0"], "--temperatures: 0"),
         (["report", "RUN", "--out", "x.pdf"], "x.html"),
     ],
 )
@@ -188,5 +220,6 @@ def test_a_method_that_cannot_is_told_so(photos, tmp_path, capsys):
     assert "sample" in error
     facts = said(capsys, "evaluate", tmp_path / "ae")
     assert [m["name"] for m in facts["metrics"]] == ["reconstruction_error"]
-    assert {s["name"] for s in facts["skipped"]} == {"elbo", "iwae-k", "bits/dimension", "kl", "active_units"}
+    assert {"elbo", "ln p(x)", "kl", "information"} <= {s["name"] for s in facts["skipped"]}
+    assert "no posterior to draw from" in fails(capsys, "reconstruct", tmp_path / "ae", "--samples", "2")
     assert said(capsys, "traverse", tmp_path / "ae")["kl"] is None

@@ -1,0 +1,169 @@
+"""Measure a trained model on images: what its abilities allow, and what was skipped and why.
+
+A measure names the abilities of an algorithm that it needs. So a new metric is one entry of `MEASURES`,
+and a new method is measured by whatever it can do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from pushforward.algorithms.marginal import Rung, check_rung
+from pushforward.diagnostics.latent_information import latent_information
+from pushforward.diagnostics.posterior_collapse import ACTIVE_VARIANCE, active_units
+from pushforward.errors import UserError
+from pushforward.evaluation.likelihood import bounds
+from pushforward.evaluation.outcome import (
+    Effort,
+    Evaluation,
+    Metric,
+    Outcome,
+    Skipped,
+    chunks,
+    mean_metric,
+)
+from pushforward.latents import divergence, posterior
+from pushforward.metrics.pixels import mean_squared_error
+from pushforward.models import DRAWS, Model
+from pushforward.objectives.annealing import Annealing
+from pushforward.training.randomness import aside
+
+__all__ = ["Evaluation", "Metric", "Skipped", "active", "evaluate"]
+
+INFORMED_BY = 1000  # images, whose square the cost of I(x; z) grows with
+
+
+def evaluate(
+    model: Model,
+    images: UInt8[Tensor, "n c h w"],
+    *,
+    k: int | None = None,
+    seed: int = 0,
+    likelihood: Rung = "iwae",
+    annealing: Annealing | None = None,
+) -> Evaluation:
+    """Measure everything that the model can be measured by on these images.
+
+    likelihood: how ln p(x) is estimated, "iwae", "ais" or "prior"; see `Model.likelihood`. k: draws an
+    image, 100 or for "prior" 10,000 by default. annealing: of "ais". The same seed gives the same figures.
+    Raises UserError for images of another shape than the model's, for none, for k < 1, or for "ais" with
+    codes that are not Gaussian.
+    """
+    k = DRAWS.get(likelihood, 100) if k is None else k
+    if k < 1:
+        raise UserError(f"k: {k}; expected at least 1 importance sample")
+    if len(images) < 1 or tuple(images.shape[1:]) != model.shape:
+        raise UserError(f"images: shape {tuple(images.shape)}; expected (n >= 1, {str(model.shape)[1:-1]})")
+    check_rung(model.algorithm, likelihood)
+    effort = Effort(likelihood=likelihood, k=k, annealing=annealing or Annealing(), seed=seed)
+    total = Outcome()
+    for measure in MEASURES:
+        reason = _obstacle(measure, model, len(images))
+        if reason:
+            total.skipped += [Skipped(name, reason) for name in measure.names]
+            continue
+        with aside(seed), torch.no_grad():
+            outcome = measure.run(model, images, effort)
+        total.metrics += outcome.metrics
+        total.skipped += outcome.skipped
+        total.detail |= outcome.detail
+        total.notes += outcome.notes
+    return Evaluation(
+        len(images), tuple(total.metrics), tuple(total.skipped), total.detail, tuple(total.notes)
+    )
+
+
+def _obstacle(measure: Measure, model: Model, n: int) -> str:
+    lacking = [a for a in reversed(measure.needs) if not hasattr(model.algorithm, a)]
+    if lacking:
+        return f"the method '{model.about['method']}' has {LACKS.get(lacking[0], f'no {lacking[0]}')}"
+    if n < measure.least:
+        return f"needs at least {measure.least} images"
+    return ""
+
+
+def _latents(model: Model, images: Tensor, effort: Effort) -> Outcome:
+    mu, kl = divergence(model, images, seed=effort.seed)
+    active = active_units(mu)
+    d = mu.shape[1]
+    return Outcome(
+        [
+            mean_metric("kl", kl.sum(1), "nats/image"),
+            Metric(name="active_units", value=float(active.sum()), unit=f"of {d} dimensions"),
+        ],
+        detail={
+            "kl_per_dimension": kl.double().mean(0).tolist(),
+            "variance_of_mean_per_dimension": mu.double().var(dim=0).tolist(),
+        },
+    )
+
+
+def _information(model: Model, images: Tensor, effort: Effort) -> Outcome:
+    """What z says of the image, and the rest of the KL: how far the aggregate of codes is from the prior."""
+    chosen = images[torch.randperm(len(images))[:INFORMED_BY]]
+    told = latent_information(*posterior(model, chosen, seed=effort.seed))
+    ceiling = f"{told.ceiling:.1f} with {told.n:,} images"
+    ci95 = 1.96 * told.standard_error
+    outcome = Outcome(detail={"information_per_dimension": told.dimension_information.tolist()})
+    if told.saturated:
+        unit = f"nats/image or more, at most {ceiling}"
+        reason = f"z tells all {told.n:,} images apart, so that the gap cannot be seen; take more images"
+        outcome.skipped.append(Skipped("aggregate_gap", reason))
+    else:
+        unit = f"nats/image, at most {ceiling}"
+        gap = Metric(name="aggregate_gap", value=told.marginal_kl, ci95=ci95, floor=0.0, unit="nats")
+        outcome.metrics.append(gap)
+    outcome.metrics.insert(0, Metric(name="information", value=told.information, ci95=ci95, unit=unit))
+    return outcome
+
+
+def _reconstruction(model: Model, images: Tensor, effort: Effort) -> Outcome:
+    algorithm: Any = model.algorithm
+    errors = torch.cat(
+        [mean_squared_error(x, algorithm.reconstruct(x)).cpu() for x in chunks(model, images, 1)]
+    )
+    metric = mean_metric("reconstruction_error", errors, "MSE on [0, 1]", higher_is_better=False, floor=0.0)
+    return Outcome([metric], detail={"reconstruction_error_per_image": errors.tolist()})
+
+
+@dataclass(frozen=True)
+class Measure:
+    """names: the metrics it yields. needs: abilities of the algorithm. least: images that it needs."""
+
+    names: tuple[str, ...]
+    needs: tuple[str, ...]
+    run: Callable[[Model, Tensor, Effort], Outcome]
+    least: int = 1
+
+
+MEASURES: Sequence[Measure] = (
+    Measure(
+        ("elbo", "ln p(x)", "bits/dimension", "effective_draws", "monte_carlo_error"),
+        ("likelihood", "log_weights"),
+        bounds,
+    ),
+    Measure(("kl", "active_units"), ("likelihood", "divergence"), _latents, least=2),
+    Measure(("information", "aggregate_gap"), ("likelihood", "posterior"), _information, least=2),
+    Measure(("reconstruction_error",), ("reconstruct",), _reconstruction),
+)
+
+
+# What it means to lack an ability.
+LACKS = {
+    "likelihood": "no likelihood",
+    "log_weights": "no bound on ln p(x)",
+    "posterior": "no Gaussian codes",
+    "divergence": "no distribution of codes",
+    "reconstruct": "no encoder to reconstruct with",
+}
+
+
+def active(evaluation: Evaluation) -> list[bool]:
+    """Which latent dimensions move with the image; empty where there are none to speak of."""
+    return [v > ACTIVE_VARIANCE for v in evaluation.detail.get("variance_of_mean_per_dimension", [])]

@@ -1,0 +1,88 @@
+"""The bounds on ln p(x) of a model, how far their draws can be trusted, and what that is in bits."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pushforward.algorithms.marginal import in_parts, joined, marginal_likelihood, mean_standard_error
+from pushforward.evaluation.outcome import Effort, Metric, Outcome, Skipped, chunks, mean_metric, metric
+from pushforward.metrics.likelihood import Estimate, bits_per_dimension, mean_interval
+from pushforward.models import DECODED_AT_ONCE, Model
+from pushforward.objectives.bounds import LikelihoodEstimate, summarize_weights
+
+ELBO_DRAWS = 100  # an image, where ln p(x) is estimated by other means
+FEW_DRAWS = 2
+
+
+def bounds(model: Model, images: Tensor, effort: Effort) -> Outcome:
+    """ELBO and ln p(x); with "iwae" from the same draws, so that one never exceeds the other."""
+    algorithm: Any = model.algorithm
+    elbos, estimates = [], []
+    for x in chunks(model, images, effort.decodings):
+        x = algorithm.likelihood.prepare(x)
+        at_once = max(1, DECODED_AT_ONCE // x[0].numel())
+        part = max(1, at_once // len(x))
+        if effort.likelihood == "iwae":
+            log_weights = in_parts(algorithm.log_weights, x, effort.k, part)
+            estimate = joined([summarize_weights(log_weights)])
+        else:
+            log_weights = in_parts(algorithm.log_weights, x, min(effort.k, ELBO_DRAWS), part)
+            estimate = marginal_likelihood(
+                algorithm,
+                x,
+                effort.likelihood,
+                k=effort.k,
+                annealing=effort.annealing,
+                decoded_at_once=at_once,
+            )
+        elbos.append(log_weights.mean(0).cpu())
+        estimates.append(estimate)
+    outcome = Outcome([mean_metric("elbo", torch.cat(elbos), "nats/image", higher_is_better=True)])
+    names = (effort.name, "bits/dimension", "effective_draws", "monte_carlo_error")
+    if getattr(algorithm.likelihood, "binarization", "") == "none" and _grey(images):
+        reason = "cross-entropy on grey pixels is no likelihood; train with --binarization dynamic"
+        outcome.skipped += [Skipped(name, reason) for name in names]
+        return outcome
+    _tell(outcome, joined(estimates), effort, math.prod(model.shape), algorithm.likelihood.bin_width)
+    return outcome
+
+
+def _tell(
+    outcome: Outcome, estimate: LikelihoodEstimate, effort: Effort, dimensions: int, bin_width: float
+) -> None:
+    """ln p(x), what that is in bits, and how far the draws can be trusted."""
+    bound = mean_interval(estimate.value)
+    bits = Estimate(
+        bits_per_dimension(bound.value, dimensions, bin_width), bound.ci95 / dimensions / math.log(2)
+    )
+    of = f"of {effort.draws:,} {'chains' if effort.likelihood == 'ais' else 'draws'}"
+    outcome.metrics += [
+        metric(effort.name, bound, "nats/image", higher_is_better=True),
+        metric("bits/dimension", bits, "bits", higher_is_better=False),
+        mean_metric("effective_draws", estimate.ess, of, higher_is_better=True),
+    ]
+    error = mean_standard_error(estimate)
+    if math.isnan(error):
+        outcome.skipped.append(Skipped("monte_carlo_error", "needs at least 2 draws an image"))
+        return
+    unit = "nats/image, standard error from the draws alone"
+    outcome.metrics.append(Metric(name="monte_carlo_error", value=error, unit=unit, higher_is_better=False))
+    alone = (estimate.ess < FEW_DRAWS).double().mean().item()
+    if alone > 0.5:
+        cure = {
+            "iwae": "take more --k, or --likelihood ais",
+            "prior": "take --likelihood iwae or ais",
+            "ais": "take more --temperatures",
+        }[effort.likelihood]
+        outcome.notes.append(
+            f"on {alone:.0%} of the images fewer than {FEW_DRAWS} {of} carry the estimate, so ln p(x) is "
+            f"higher than {effort.name} by more than its errors say: {cure}"
+        )
+
+
+def _grey(images: Tensor) -> bool:
+    return bool(((images > 0) & (images < 255)).any())

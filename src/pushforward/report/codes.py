@@ -1,0 +1,47 @@
+"""What the codes of a run say of its images, in words, and what to do where that is little."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from pushforward.diagnostics.posterior_collapse import DEAD_NATS
+from pushforward.observers.cures import collapse_cure
+from pushforward.report import words
+from pushforward.report.facts import Facts
+
+FAR_NATS = 1.0  # from the prior, and half of the KL: worth a word
+
+
+@dataclass(frozen=True)
+class Said:
+    """A sentence or two, and a command that mends what they tell, or ""."""
+
+    text: str
+    command: str = ""
+
+
+def what_codes_say(facts: Facts) -> Said | None:
+    """Where the KL goes: to the image, or to a distance between all codes and the prior. None if unknown."""
+    if facts.evaluation is None:
+        return None
+    find = facts.evaluation.find
+    information, kl, gap = find("information"), find("kl"), find("aggregate_gap")
+    if information is None or kl is None:
+        return None
+    told = f"{'' if gap else 'at least '}{_nats(information.value)} of the image"
+    text = f"Of a KL of {_nats(kl.value)} an image, z tells {told} ({information.unit.partition(', ')[2]})"
+    if information.value < DEAD_NATS:
+        cure = "let the KL's weight rise from 0, and keep nats free in each dimension"
+        return Said(f"{text}: the decoder ignores the code. To mend it, {cure}.", collapse_cure(facts.config))
+    if gap is None:
+        return Said(f"{text}; more images would tell more.")
+    text += f"; the other {_nats(gap.value)} are how far all codes together are from the prior."
+    if gap.value > max(FAR_NATS, kl.value / 2):
+        command = shlex.join(["pushforward", "sample", str(facts.folder), "--from", "aggregate"])
+        return Said(f"{text} Codes drawn from the prior miss many of them: fit their mixture.", command)
+    return Said(text)
+
+
+def _nats(value: float) -> str:
+    return f"{words.number(round(value, 2))} nats"
