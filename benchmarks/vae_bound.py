@@ -3,8 +3,7 @@
     python benchmarks/vae_bound.py [--json] [--seconds 60] [--seeds 3] [--data mnist5k fashion-mnist]
 
 All are the 784-512-16 MLP with a Bernoulli decoder, batch 100, Adam 1e-3, and keep the weights of the
-best validation bound. "pushforward" keeps its rate, as pythae does; "pushforward-cosine" lets it fall over
-the time given (`--lr-schedule cosine --minutes M`). pythae trains as its users do, on grey pixels. One
+best validation bound. pythae trains as its users do, on grey pixels. One
 evaluator measures all, the IWAE-100 bound on the same dynamically binarized test images; pythae's weights
 are put into our model for it. Its encoder never saw binary images, so the better of two readings is taken:
 the encoder given the binary image, or the grey one, which are both valid proposals. They take turns.
@@ -17,7 +16,6 @@ import json
 import statistics
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,28 +55,21 @@ def quick_bound(model: VAE, x: Tensor) -> float:
     return bound(model, x[:250], grey_encoder=False, k=1)
 
 
-def train_ours(
-    images: Dataset, validation: Tensor, seconds: float, seed: int, schedule: str = "constant"
-) -> tuple[VAE, int]:
+def train_ours(images: Dataset, validation: Tensor, seconds: float, seed: int) -> tuple[VAE, int]:
     """Train through the library's own loop; the time includes validation."""
     from pushforward.data import Stream
     from pushforward.training.loop import LoopSettings, Trainer
 
     torch.manual_seed(seed)
-    model = fresh(images, schedule)
+    model = fresh(images)
     with tempfile.TemporaryDirectory() as folder:
         stream = Stream({"data": images}, batch_size=BATCH, seed=seed)
         trainer = Trainer(model, stream, Path(folder), steps=10**9, settings=LoopSettings(seed=seed))
-
-        end = time.perf_counter() + seconds
 
         def go(until: float) -> None:
             while time.perf_counter() < until:
                 trainer._one_step()
             trainer.flush()
-            # The schedule ends with the time: what is left of it, at the rate so far.
-            spent = 1 - (end - time.perf_counter()) / seconds
-            trainer.clock.steps = max(trainer.clock.step, int(trainer.clock.step / max(spent, 1e-3)))
 
         best = keep_best(model, go, lambda: quick_bound(model, validation), seconds)
     model.load_state_dict(best)
@@ -120,9 +111,8 @@ def keep_best(model: VAE, go: Any, score: Any, seconds: float) -> dict[str, Tens
     return weights
 
 
-def fresh(images: Dataset, schedule: str = "constant") -> VAE:
-    recipe = VAERecipe(likelihood="bernoulli", hidden=(HIDDEN,), latent_dim=LATENT, lr_schedule=schedule)
-    return recipe.build(images.shape)
+def fresh(images: Dataset) -> VAE:
+    return VAERecipe(likelihood="bernoulli", hidden=(HIDDEN,), latent_dim=LATENT).build(images.shape)
 
 
 def carry_over(theirs: Any, model: VAE) -> None:
@@ -156,11 +146,7 @@ def check_carried(images: Dataset) -> None:
         assert torch.allclose(ours.decoder(mu).sigmoid(), decoded, atol=1e-5)
 
 
-COMPETITORS = {
-    "pushforward": train_ours,
-    "pythae": train_pythae,
-    "pushforward-cosine": partial(train_ours, schedule="cosine"),
-}
+COMPETITORS = {"pushforward": train_ours, "pythae": train_pythae}
 
 
 def main() -> None:
