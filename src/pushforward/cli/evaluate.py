@@ -35,7 +35,7 @@ class EvaluateOptions:
     """Which part of the images. Default: the held-out ones of the run's own data, all of --data X."""
     likelihood: Literal["iwae", "ais", "prior"] = "iwae"
     """How ln p(x) is estimated: by importance samples from the encoder, by annealed importance sampling
-    (tighter; about a second an image), or by draws from the prior (to see how bad that is)."""
+    (tighter; tenths to several seconds an image), or by draws from the prior (to see how bad that is)."""
     k: int | None = None
     """Draws an image of iwae and prior; more tighten the bound and take longer. Default: 100, of prior
     10,000."""

@@ -108,18 +108,23 @@ def _information(model: Model, images: Tensor, effort: Effort) -> Outcome:
     """What z says of the image, and the rest of the KL: how far the aggregate of codes is from the prior."""
     chosen = images[torch.randperm(len(images))[:INFORMED_BY]]
     told = latent_information(*posterior(model, chosen, seed=effort.seed))
-    ceiling = f"{told.ceiling:.1f} with {told.n:,} images"
     ci95 = 1.96 * told.standard_error
-    outcome = Outcome(detail={"information_per_dimension": told.dimension_information.tolist()})
+    outcome = Outcome(
+        detail={
+            "information_per_dimension": told.dimension_information.tolist(),
+            "information_ceiling": [told.ceiling],
+            "information_images": [told.n],
+        }
+    )
+    unit = "nats, at least" if told.saturated else "nats/image"
+    shown = None if told.saturated else ci95  # of a value at its ceiling the spread says nothing
+    outcome.metrics.append(Metric(name="information", value=told.information, ci95=shown, unit=unit))
     if told.saturated:
-        unit = f"nats/image or more, at most {ceiling}"
         reason = f"z tells all {told.n:,} images apart, so that the gap cannot be seen; take more images"
         outcome.skipped.append(Skipped("aggregate_gap", reason))
     else:
-        unit = f"nats/image, at most {ceiling}"
         gap = Metric(name="aggregate_gap", value=told.marginal_kl, ci95=ci95, floor=0.0, unit="nats")
         outcome.metrics.append(gap)
-    outcome.metrics.insert(0, Metric(name="information", value=told.information, ci95=ci95, unit=unit))
     return outcome
 
 

@@ -69,8 +69,9 @@ def _tell(
     if math.isnan(error):
         outcome.skipped.append(Skipped("monte_carlo_error", "needs at least 2 draws an image"))
         return
-    unit = "nats/image, standard error from the draws alone"
-    outcome.metrics.append(Metric(name="monte_carlo_error", value=error, unit=unit, higher_is_better=False))
+    outcome.metrics.append(
+        Metric(name="monte_carlo_error", value=error, unit="nats/image", higher_is_better=False)
+    )
     alone = (estimate.ess < FEW_DRAWS).double().mean().item()
     if alone > 0.5:
         cure = {

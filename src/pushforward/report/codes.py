@@ -30,7 +30,11 @@ def what_codes_say(facts: Facts) -> Said | None:
     if information is None or kl is None:
         return None
     told = f"{'' if gap else 'at least '}{_nats(information.value)} of the image"
-    text = f"Of a KL of {_nats(kl.value)} an image, z tells {told} ({information.unit.partition(', ')[2]})"
+    detail = facts.evaluation.detail
+    most = (
+        f"at most {detail['information_ceiling'][0]:.1f} with {detail['information_images'][0]:,.0f} images"
+    )
+    text = f"Of a KL of {_nats(kl.value)} an image, z tells {told} ({most})"
     if information.value < DEAD_NATS:
         cure = "let the KL's weight rise from 0, and keep nats free in each dimension"
         return Said(f"{text}: the decoder ignores the code. To mend it, {cure}.", collapse_cure(facts.config))

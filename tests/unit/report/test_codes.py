@@ -12,11 +12,12 @@ from pushforward.report.facts import Facts
 
 
 def said(information=None, gap=None, kl=0.0):
-    unit = "nats/image, at most 6.2 with 500 images"
     named = {"kl": kl, "information": information, "aggregate_gap": gap}
-    metrics = [Metric(name=n, value=v, unit=unit) for n, v in named.items() if v is not None]
+    metrics = [Metric(name=n, value=v, unit="nats") for n, v in named.items() if v is not None]
     config = RunConfig(method="vae", train=TrainOptions(), options=recipe_class("vae")())
-    evaluation = Evaluation(500, tuple(metrics), ())
+    evaluation = Evaluation(
+        500, tuple(metrics), (), {"information_ceiling": [6.2146], "information_images": [500]}
+    )
     return what_codes_say(
         Facts(Path("runs/a b"), config, [], finished=True, running=False, evaluation=evaluation)
     )
