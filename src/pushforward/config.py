@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,8 +65,10 @@ class TrainOptions:
         for name, (value, least) in at_least.items():
             if value is not None and value < least:
                 raise UserError(f"--{name.replace('_', '-')}: {value}; expected at least {least}")
-        if self.minutes is not None and not self.minutes > 0:
+        if self.minutes is not None and not 0 < self.minutes < math.inf:
             raise UserError(f"--minutes: {self.minutes}; expected a positive number")
+        if not 0 <= self.seed < 2**62:
+            raise UserError(f"--seed: {self.seed}; expected a whole number from 0 to 2^62")
         if not 0 <= self.validation <= 0.5:
             raise UserError(f"--validation: {self.validation}; expected a share from 0 to 0.5")
         for player, rate in self.lr_of.items():
@@ -118,6 +121,8 @@ def config_from(content: Mapping[str, Any], *, where: str) -> RunConfig:
     if not isinstance(method, str):
         raise UserError(f"{where}: method: {method!r}; expected one of {', '.join(METHODS)}")
     find_method(method)
+    if not isinstance(content.get("provenance") or {}, Mapping):
+        raise UserError(f"{where}: provenance: {content['provenance']!r}; expected a mapping")
     return RunConfig(
         method=method,
         train=_validated(TrainOptions, content.get("train") or {}, f"{where}: train."),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import platform
 import re
+import shlex
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -70,12 +71,27 @@ def start(config: RunConfig, progress: Progress) -> Path:
         if config.train.steps is None and config.train.minutes is None:
             config.train.steps = DEFAULT_STEPS
         folder = _choose_folder(config, world)
-        run = _Run(config, folder, world, device, progress)
-        with _claimed(folder, world):
-            run.begin()
-            return run.finish()
+        with _no_empty_folder(folder):
+            run = _Run(config, folder, world, device, progress)
+            with _claimed(folder, world):
+                if world.main:
+                    _refuse_occupied(folder)  # another run may have taken it while the data were read
+                run.begin()
+                return run.finish()
     finally:
         world.close()
+
+
+@contextmanager
+def _no_empty_folder(folder: Path) -> Iterator[None]:
+    """If a run comes to nothing before it wrote anything, its folder goes too."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # not empty: then something was written
+            folder.rmdir()
+            folder.parent.rmdir()
+        raise
 
 
 def resume(folder: Path, changes: Mapping[str, Any], progress: Progress) -> Path:
@@ -108,7 +124,7 @@ def resume(folder: Path, changes: Mapping[str, Any], progress: Progress) -> Path
 
 
 def read_run(folder: Path) -> RunConfig:
-    """The config of a run folder. Raises UserError if it is none, or if it was edited since."""
+    """The config of a run folder. Raises UserError if it is none."""
     path = folder / "config.yaml"
     if not folder.is_dir():
         raise UserError(f"RUN: there is no folder {folder}; expected one that `pushforward train` made")
@@ -210,7 +226,7 @@ class _Run:
         findings = FindingsFile(
             self.folder / "findings.json",
             tell=self.progress.found,
-            rerun=f"pushforward train --config {self.folder / 'config.yaml'}",
+            rerun=f"pushforward train --config {shlex.quote(str(self.folder / 'config.yaml'))}",
         )
         hooks = Hooks(
             progress=self.progress.step,
@@ -231,7 +247,7 @@ class _Run:
                 precision=options.precision,
                 seed=options.seed,
                 rates=options.lr_of,
-                identity=_identity(self.config),
+                identity=identity(self.config),
             ),
             hooks=hooks,
             world=self.world,
@@ -254,6 +270,7 @@ class _Run:
                 "back or start a new run"
             )
         self.trainer.resume()
+        _refuse_fewer_steps(self.config, self.trainer.clock.step)
         (self.folder / "DONE").unlink(missing_ok=True)
         self._write_config()
         self.progress.say(f"resumed {self.folder} at step {self.trainer.clock.step}")
@@ -280,7 +297,7 @@ class _Run:
         every = self.config.train.sample_every
         algorithm, observers = self.trainer.algorithm, list[Observer]()
         # An observer reads what an algorithm offers, and not every one can sample or has a likelihood.
-        if hasattr(algorithm, "sample"):
+        if hasattr(algorithm, "sample") and len(self.train_set.shape) == 3:
             observers.append(SamplePictures(every=max(1, steps // 8) if every is None else every))
         validate = validation_for(algorithm)
         if self.validation is not None and validate is not None:
@@ -304,16 +321,21 @@ class _Run:
             write_durably(self.folder / "config.yaml", self.config.to_yaml().encode())
 
 
-def _identity(config: RunConfig) -> dict[str, Any]:
+def identity(config: RunConfig) -> dict[str, Any]:
     """What may not change between a checkpoint and its resume."""
     content = config.to_dict()
     train_options = {k: v for k, v in content["train"].items() if k not in (*RESUMABLE, "minutes", "run")}
     return {"method": config.method, "train": train_options, "options": content["options"]}
 
 
+def _refuse_fewer_steps(config: RunConfig, done: int) -> None:
+    if config.train.steps is not None and config.train.steps < done:
+        raise UserError(f"--steps: {config.train.steps}, but {done} are done already; give at least as many")
+
+
 def _refuse_other_config(config: RunConfig, folder: Path) -> None:
     _, checkpoint = newest_checkpoint(folder / "checkpoints")
-    changed = differences(_identity(config), checkpoint.values["identity"])
+    changed = differences(identity(config), checkpoint.values["identity"])
     if changed:
         raise UserError(
             f"--resume: the config does not fit the checkpoint of {folder}: {'; '.join(changed)}; "
@@ -345,8 +367,21 @@ def _choose_folder(config: RunConfig, world: World) -> Path:
             _refuse_occupied(folder)
         return folder
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{config.method}-{Path(config.train.data).stem}")
-    folders = (Path("runs") / (stem if i == 1 else f"{stem}-{i}") for i in count(1))
-    return Path(world.same(str(next(f for f in folders if not f.exists()))))
+    return Path(world.same(_first_free(stem) if world.main else ""))
+
+
+def _first_free(stem: str) -> str:
+    """Make runs/STEM, or the first runs/STEM-2, -3 ... that is free: made, so that no other run takes it."""
+    for i in count(1):
+        folder = Path("runs") / (stem if i == 1 else f"{stem}-{i}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(f"--run: cannot make {folder} ({error.strerror}); name a folder") from error
+        return str(folder)
+    raise AssertionError("unreachable")
 
 
 def _refuse_occupied(folder: Path) -> None:
@@ -357,7 +392,8 @@ def _refuse_occupied(folder: Path) -> None:
             f"--run: {folder} already holds a run; continue it with `pushforward train --resume {folder}` "
             "or name another folder"
         )
-    strangers = [p.name for p in folder.iterdir() if p.name not in ("config.yaml", "LOCK", "checkpoints")]
+    ours = ("config.yaml", "LOCK", "checkpoints", ".partial-config.yaml")
+    strangers = [p.name for p in folder.iterdir() if p.name not in ours]
     if strangers:
         raise UserError(
             f"--run: {folder} is not empty ({strangers[0]}); name a folder that does not exist yet"

@@ -45,6 +45,9 @@ def run(argv: list[str]) -> None:
     argv = [a for a in argv if a != "--print-config"]
     method = argv.pop(0) if argv and not argv[0].startswith("-") else None
     if resumed is not None:
+        for option, given in (("--config", config_file), ("--preset", preset), ("--print-config", printing)):
+            if given:
+                raise UserError(f"--resume: takes no {option}; a run goes on with its own options")
         _resume(Path(resumed), method, argv, rates)
         return
     if preset is not None:
@@ -91,10 +94,20 @@ def _train(config: RunConfig) -> None:
         raise UserError("--run: not given; `torchrun --max-restarts` needs it to find the run again")
     with Display() as display:
         if restarted and (Path(str(config.train.run)) / "config.yaml").exists():
+            _refuse_another(config, Path(str(config.train.run)))
             folder = runs.resume(Path(str(config.train.run)), {}, display.progress)
         else:
             folder = runs.start(config, display.progress)
     _report(folder)
+
+
+def _refuse_another(config: RunConfig, folder: Path) -> None:
+    """A restart goes on with its own run only, not with one that was there before."""
+    from pushforward.runs import identity, read_run
+
+    changed = differences(identity(config), identity(read_run(folder)))
+    if changed:
+        raise UserError(f"--run: {folder} holds another run ({'; '.join(changed)}); name another folder")
 
 
 def _resume(folder: Path, method: str | None, argv: list[str], rates: dict[str, float]) -> None:
@@ -158,8 +171,20 @@ def _parse(method: str, argv: list[str], base: RunConfig | None, rates: dict[str
         default=both(options=options, train=train),
     )
     parsed.train.lr_of = {**train.lr_of, **rates}
+    _choose_length(parsed.train, train)
     provenance = base.provenance if base else {}
     return RunConfig(method=method, train=parsed.train, options=parsed.options, provenance=provenance)
+
+
+def _choose_length(asked: TrainOptions, base: TrainOptions) -> None:
+    """Minutes on the command line replace the steps of a config, and steps its minutes."""
+    minutes, steps = asked.minutes != base.minutes, asked.steps != base.steps
+    if minutes and steps and None not in (asked.minutes, asked.steps):
+        raise UserError("--minutes: given with --steps; take one of them")
+    if minutes:
+        asked.steps = None
+    elif steps:
+        asked.minutes = None
 
 
 def _player_rates(argv: list[str]) -> tuple[list[str], dict[str, float]]:
@@ -167,6 +192,8 @@ def _player_rates(argv: list[str]) -> tuple[list[str], dict[str, float]]:
     rest, rates = [], {}
     words = iter(argv)
     for word in words:
+        if word.startswith("--lr-of"):
+            raise UserError("--lr-of: write it as --lr.PLAYER RATE, such as --lr.vae 1e-4")
         if not word.startswith("--lr."):
             rest.append(word)
             continue

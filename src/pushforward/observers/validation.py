@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -55,7 +56,7 @@ class HeldOut(Observer):
             chunks = [to_float(c.to(snapshot.device)) for c in self.images.split(self.batch_size)]
             observation = self.measure(snapshot.algorithm, chunks)
         value = observation.metrics[self.metric]
-        if value > self.best:
+        if math.isfinite(value) and value > self.best:
             self.best = value
             self.on_best(snapshot, value)
         return observation

@@ -81,7 +81,9 @@ class LatentRecipe(LatentHyperparameters):
         for name in ("latent_dim", "width", "mixtures"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name.replace('_', '-')}: {getattr(self, name)}; expected at least 1")
-        if not isinstance(self.sigma, str) and self.sigma <= 0:
+        if any(h < 1 for h in self.hidden):
+            raise UserError(f"--hidden: {' '.join(map(str, self.hidden))}; expected widths of at least 1")
+        if not isinstance(self.sigma, str) and not self.sigma > 0:
             raise UserError(f"--sigma: {self.sigma}; expected a positive number, 'learned' or 'optimal'")
 
     def _likelihood(self) -> Likelihood:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from pushforward.errors import UserError
@@ -43,14 +43,15 @@ def save_checkpoint(root: Path, step: int, checkpoint: Checkpoint) -> Path:
     partial.mkdir()
     try:
         for group, tensors in checkpoint.tensors.items():
-            save_file(_plain(tensors), partial / f"{group}.safetensors")
+            # Not save_file: its error on a full disk is no OSError.
+            (partial / f"{group}.safetensors").write_bytes(save(_plain(tensors)))
         (partial / "values.json").write_text(json.dumps(checkpoint.values))
         manifest = {p.name: _sha256(p) for p in sorted(partial.iterdir())}
         (partial / _MANIFEST).write_text(json.dumps(manifest, indent=1))
         for p in partial.iterdir():
             fsync(p)
         fsync(partial)
-    except OSError:
+    except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     if final.exists():  # taken back to this step by a resume: the content is the same
@@ -65,7 +66,7 @@ def save_checkpoint(root: Path, step: int, checkpoint: Checkpoint) -> Path:
 def newest_checkpoint(root: Path) -> tuple[Path, Checkpoint]:
     """The newest checkpoint whose checksums hold. Raises UserError when there is none."""
     faults = []
-    for folder in sorted(_folders(root), reverse=True):
+    for folder in reversed(_folders(root)):
         try:
             return folder, read_checkpoint(folder)
         except (OSError, ValueError) as error:
@@ -137,11 +138,13 @@ def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _folders(root: Path) -> list[Path]:
-    return [p for p in root.glob("step-*") if p.is_dir()] if root.is_dir() else []
+    """Checkpoints from the oldest to the newest; by number, since names grow longer."""
+    folders = [p for p in root.glob("step-*") if p.is_dir()] if root.is_dir() else []
+    return sorted(folders, key=lambda p: int(p.name.removeprefix("step-")))
 
 
 def _prune(root: Path, *, keep: Path) -> None:
-    older = sorted(p for p in _folders(root) if p not in (keep, root / "step-0000000"))
+    older = [p for p in _folders(root) if p not in (keep, root / "step-0000000")]
     for folder in older[: len(older) - (KEEP - 1)] if KEEP > 1 else older:
         shutil.rmtree(folder)
     for leftover in root.glob(".partial-*"):

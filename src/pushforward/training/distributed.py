@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import torch
@@ -86,8 +87,11 @@ class World:
 
     def close(self) -> None:
         """Leave the process group."""
+        from accelerate import PartialState
+
         if self.size > 1 and dist.is_initialized():
             dist.destroy_process_group()
+        PartialState._reset_state()  # it would answer the next run with this one's device and processes
 
 
 def _guarded(call: Callable[[], Any]) -> None:
@@ -115,9 +119,10 @@ def join(device: str) -> tuple[World, torch.device]:
     world = World(rank=state.process_index, size=state.num_processes)
     if on_cpu:
         return world, torch.device("cpu")
-    if device == "auto" or world.size > 1:
-        return world, state.device
-    return world, torch.device(device)
+    chosen = state.device if device == "auto" or world.size > 1 else torch.device(device)
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)  # whose random stream is the run's
+    return world, chosen
 
 
 def _store_of_this_attempt() -> dict[str, Any]:
@@ -130,7 +135,11 @@ def _store_of_this_attempt() -> dict[str, Any]:
         return {}
     store, rank, size = next(dist.rendezvous("env://"))
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    return {"store": dist.PrefixStore(f"attempt-{attempt}", store), "rank": rank, "world_size": size}
+    return {
+        "store": dist.PrefixStore(f"attempt-{attempt}-{next(_JOINED)}", store),
+        "rank": rank,
+        "world_size": size,
+    }
 
 
 def _accelerator_available() -> bool:
@@ -149,10 +158,19 @@ def _check_device(device: str) -> None:
         raise UserError(f"--device: '{device}' cannot be used here ({reason}); try --device cpu") from error
 
 
+_JOINED = count()
 _FACTORIES = {torch.randn, torch.rand}
-_INTEGERS: set[Callable[..., Any]] = {torch.randint}
+# ([low,] high, size) and (mean, std, size), with numbers.
+_SIZED_LAST: set[Callable[..., Any]] = {torch.randint, torch.normal}
 _LIKE = {torch.randn_like, torch.rand_like}
-_OF_TENSORS = {torch.bernoulli, torch.normal, torch.multinomial, torch.poisson}
+_OF_TENSORS = {
+    torch.bernoulli,
+    torch.normal,
+    torch.multinomial,
+    torch.poisson,
+    Tensor.bernoulli,
+    Tensor.multinomial,
+}
 _IN_PLACE = {
     Tensor.normal_,
     Tensor.uniform_,
@@ -186,13 +204,16 @@ class GlobalNoise(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
-        kwargs = kwargs or {}
+        kwargs = dict(kwargs or {})
         if func in _FACTORIES:
             return self._factory(func, args, kwargs)
-        if func in _INTEGERS and len(args) > 1 and len(args[-1]):
-            *bounds, size = args  # ([low,] high, size)
+        if func in _SIZED_LAST and not any(isinstance(a, Tensor) for a in (*args, *kwargs.values())):
+            *bounds, size = (*args, kwargs.pop("size")) if "size" in kwargs else args
+            if len(size) == 0:
+                return func(*bounds, size, **kwargs)
             return self._own(func(*bounds, (size[0] * self.world.size, *size[1:]), **kwargs))
         if func in _LIKE:
+            args = args or (kwargs.pop("input"),)
             wide = self._widen(args[0])
             return self._own(func(wide, *args[1:], **kwargs))
         if func in _OF_TENSORS:

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ def locked(folder: Path) -> Iterator[None]:
     with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not path.exists() or os.fstat(file.fileno()).st_ino != path.stat().st_ino:
+                raise OSError("the lock was released and removed meanwhile")
         except OSError:
             file.seek(0)
             holder = file.read().strip() or "another process"
@@ -37,7 +40,7 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            file.truncate(0)
+            # Only the holder removes it, and while it holds it: who opened it before must look again.
             path.unlink(missing_ok=True)
 
 
@@ -97,6 +100,8 @@ class StopSignals:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> StopSignals:
+        if threading.current_thread() is not threading.main_thread():
+            return self  # only the main thread may listen; whoever started this one has to stop it
         for number in (signal.SIGTERM, signal.SIGINT):
             self._previous[number] = signal.signal(number, self._note)
         return self

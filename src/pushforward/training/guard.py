@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -19,29 +19,38 @@ class History:
     def clear(self) -> None:
         """Forget everything."""
         self._steps: list[int] = []
-        self._values: dict[str, list[Tensor]] = {}
         self._positions: list[Mapping[str, int]] = []
+        self._values: dict[str, list[tuple[int, Tensor]]] = {}
 
     def add(self, step: int, values: Mapping[str, Tensor], position: Mapping[str, int]) -> None:
         """Note one step's values, and where the data stream stood before it."""
+        for key, value in values.items():
+            self._values.setdefault(key, []).append((len(self._steps), value))
         self._steps.append(step)
         self._positions.append(position)
-        for key, value in values.items():
-            self._values.setdefault(key, []).append(value)
 
     def __len__(self) -> int:
         return len(self._steps)
 
     def means(self) -> dict[str, float]:
-        """Mean of each value over the noted steps; forgets them. Raises NonFinite at the first bad one."""
-        rows = {k: torch.stack([v.float() for v in vs]).cpu() for k, vs in self._values.items()}
-        steps, positions = self._steps, self._positions
+        """Mean of each value over the steps that reported it; forgets them.
+
+        Raises NonFinite for the first loss that is NaN or infinite, also of a player that moves only at
+        some steps.
+        """
+        rows = {k: torch.stack([v.float() for _, v in vs]).cpu() for k, vs in self._values.items()}
+        bad = [
+            (self._values[key][int(first)][0], key)
+            for key, row in rows.items()
+            if key.startswith("loss/")
+            for first in (~torch.isfinite(row)).nonzero()[:1]
+        ]
+        steps, positions, values = self._steps, self._positions, self._values
         self.clear()
-        losses = {k: v for k, v in rows.items() if k.startswith("loss/") and len(v) == len(steps)}
-        for i, step in enumerate(steps):
-            for key, values in losses.items():
-                if not torch.isfinite(values[i]):
-                    raise NonFinite(step, key.removeprefix("loss/"), float(values[i]), positions[i])
+        if bad:
+            i, key = min(bad)
+            value = next(float(v) for at, v in values[key] if at == i)
+            raise NonFinite(steps[i], key.removeprefix("loss/"), value, positions[i])
         return {k: v.mean().item() for k, v in rows.items()}
 
 
@@ -54,8 +63,10 @@ class NonFinite(Exception):
 
 
 def check_finite(module: nn.Module, step: int) -> None:
-    """Raise Diverged if a parameter or buffer is NaN or infinite: such weights are never saved."""
-    named: Iterable[tuple[str, Tensor]] = [*module.named_parameters(), *module.named_buffers()]
-    for name, t in named:
-        if t.is_floating_point() and not torch.isfinite(t).all():
+    """Raise Diverged if a parameter is NaN or infinite, or a buffer NaN: such weights are never saved."""
+    for name, t in module.named_parameters():
+        if not torch.isfinite(t).all():
             raise Diverged(f"the weights in '{name}' became NaN or infinite by step {step}")
+    for name, t in module.named_buffers():  # an infinite one may be meant: a mask, a best value so far
+        if t.is_floating_point() and torch.isnan(t).any():
+            raise Diverged(f"the buffer '{name}' became NaN by step {step}")

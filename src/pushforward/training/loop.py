@@ -116,8 +116,9 @@ class Trainer:
         """Check the disk and write the checkpoint of step 0."""
         if self.world.main:
             size = sum(t.nbytes for group in self._tensors().values() for t in group.values())
-            # Step 0, the two kept, the one being written, the published weights and the best ones.
-            require_space(self.folder, 6 * size + 20_000_000)
+            # Weights with moments are 3 to 4 times these: two kept, one being written; and step 0, the
+            # published weights and the best ones.
+            require_space(self.folder, 15 * size + 20_000_000)
         self.save()
 
     def run(self) -> None:
@@ -145,11 +146,20 @@ class Trainer:
     def _one_step(self) -> None:
         position = self.draw.state()
         set_rates(self.optimizers, self.players, self.clock)
-        values = self.stepper(self.draw)
+        values = self._taken()
         self.averages.update()
         self.clock.step += 1
         self.clock.images = self.draw.images
         self.history.add(self.clock.step, values, position)
+
+    def _taken(self) -> dict[str, Tensor]:
+        try:
+            return self.stepper(self.draw)
+        except (ValueError, RuntimeError):
+            # NaN weights may fail inside a step before their loss is looked at: then that is the cause.
+            self.flush()
+            self._refuse_non_finite()
+            raise
 
     def _boundary(self, signals: StopSignals) -> None:
         step, settings = self.clock.step, self.settings
@@ -215,6 +225,7 @@ class Trainer:
         due = [o for o in self.observers if self.world.main and o.due(self.clock)]
         if not due:
             return
+        self._refuse_non_finite()
         with self._published(), aside(self.settings.seed + self.clock.step):
             snapshot = Snapshot(self.algorithm, self.clock, self.folder, self.device)
             seen = [o.observe(snapshot) for o in due]
@@ -241,10 +252,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write a checkpoint and publish the model. Only at a step boundary; never with a NaN in it."""
-        try:
-            check_finite(self.algorithm, self.clock.step)
-        except Diverged as bad:
-            raise Diverged(f"{bad}; {self._cure()}") from None
+        self._refuse_non_finite()
         if self.world.main:
             values = {
                 "clock": asdict(self.clock),
@@ -260,6 +268,12 @@ class Trainer:
                 self.hooks.publish(self.algorithm, self.clock)
         self.world.barrier()
 
+    def _refuse_non_finite(self) -> None:
+        try:
+            check_finite(self.algorithm, self.clock.step)
+        except Diverged as bad:
+            raise Diverged(f"{bad}; {self._cure()}") from None
+
     def _tensors(self) -> dict[str, dict[str, Tensor]]:
         return {
             "algorithm": split_state(self.algorithm.state_dict())[0],
@@ -274,6 +288,9 @@ class Trainer:
         self.restore(checkpoint)
         if self.world.main:
             self.log.cut_back(self.clock.step)
+            # A kill between a checkpoint and its publication left an older model in the folder.
+            with self._published():
+                self.hooks.publish(self.algorithm, self.clock)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Put back weights, moments, averages, clock, data position and random streams."""

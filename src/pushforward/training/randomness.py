@@ -24,8 +24,10 @@ def random_state() -> tuple[dict[str, Tensor], dict[str, Any]]:
     state: Any = np.random.get_state()  # noqa: NPY002
     kind, keys, position, has_gauss, gauss = state
     tensors = {"torch": torch.get_rng_state(), "numpy": torch.from_numpy(keys.astype(np.int64))}
-    if torch.cuda.is_available():
-        tensors |= {f"cuda{i}": s for i, s in enumerate(torch.cuda.get_rng_state_all())}
+    if torch.cuda.is_available():  # the stream of this process's own device; it is the same in every rank
+        tensors["cuda"] = torch.cuda.get_rng_state()
+    if torch.backends.mps.is_available():
+        tensors["mps"] = torch.mps.get_rng_state()
     version, internal, gauss_next = random.getstate()
     values = {
         "numpy": [kind, int(position), int(has_gauss), float(gauss)],
@@ -42,9 +44,10 @@ def restore_random_state(tensors: Mapping[str, Tensor], values: Mapping[str, Any
     np.random.set_state((kind, keys, position, has_gauss, gauss))  # noqa: NPY002
     version, internal, gauss_next = values["python"]
     random.setstate((version, tuple(internal), gauss_next))
-    devices = [k for k in tensors if k.startswith("cuda")]
-    if torch.cuda.is_available() and len(devices) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all([tensors[k] for k in devices])
+    if "cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["cuda"])
+    if "mps" in tensors and torch.backends.mps.is_available():
+        torch.mps.set_rng_state(tensors["mps"])
 
 
 @contextmanager

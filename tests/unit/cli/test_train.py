@@ -94,6 +94,14 @@ def test_method_help_names_its_options(capsys):
         (["train", "vae", "--lr.vae", "x"], "--lr.vae: 'x'; expected a number"),
         (["train", "vae", "--device", "gpu"], "--device: 'gpu'; expected auto, cpu"),
         (["train", "vae", "--run", "/proc/none", *QUICK[:2]], "--run: cannot write to /proc/none"),
+        (["train", "vae", "--seed", "99999999999999999999"], "--seed: 99999999999999999999; expected"),
+        (["train", "vae", "--minutes", "inf"], "--minutes: inf"),
+        (["train", "vae", "--minutes", "3", "--steps", "3"], "--minutes: given with --steps"),
+        (["train", "vae", "--hidden", "-5", *QUICK[:2]], "--hidden: -5; expected widths"),
+        (["train", "vae", "--lr-of", "vae", "1"], "write it as --lr.PLAYER RATE"),
+        (["train", "--config", "odd.yaml"], "provenance: 5; expected a mapping"),
+        (["train", "--resume", "empty", "--preset", "mnist"], "--resume: takes no --preset"),
+        (["train", "--resume", "empty", "--print-config"], "--resume: takes no --print-config"),
         (["train", "vae", "--run", "one", *QUICK[:2]], "--run: one is not empty"),
         (["train", "vae", "--run", "one/a.png", *QUICK[:2]], "--run: one/a.png is a file"),
         (["train", "--resume", "nowhere"], "there is no folder nowhere"),
@@ -116,6 +124,7 @@ def test_a_mistake_is_one_line_that_names_the_fix_and_exit_2(words, said, here, 
     (here / "wrong.yaml").write_text("method: vae\ntrain: {stepz: 3}\n")
     (here / "type.yaml").write_text("method: vae\ntrain: {steps: abc}\n")
     (here / "broken.yaml").write_text("method: [vae\n")
+    (here / "odd.yaml").write_text("method: vae\nprovenance: 5\n")
     (here / "good.yaml").write_text("method: vae\n")
     status, line = fails(capsys, *words)
     assert status == 2
@@ -254,3 +263,26 @@ def test_the_config_of_a_run_can_be_run_again_elsewhere(here):
     main(["train", "--config", "r/config.yaml"])
     again = here / "runs" / "vae-digits"
     assert (again / "model.safetensors").read_bytes() == (here / "r" / "model.safetensors").read_bytes()
+
+
+def test_minutes_on_the_command_line_replace_the_steps_of_a_config(here, capsys):
+    (here / "c.yaml").write_text("method: vae\ntrain: {steps: 31}\n")
+    main(["train", "--config", "c.yaml", "--minutes", "5", "--print-config"])
+    asked = yaml.safe_load(capsys.readouterr().out)["train"]
+    assert (asked["steps"], asked["minutes"]) == (None, 5)
+
+
+def test_fewer_steps_than_are_done_are_refused(here, capsys):
+    main(["train", "vae", *QUICK, "--run=r"])
+    (here / "r" / "DONE").unlink()
+    capsys.readouterr()
+    assert "--steps: 3, but 6 are done already" in fails(capsys, "train", "--resume", "r", "--steps", "3")[1]
+
+
+def test_a_restart_does_not_take_up_another_run(here, capsys, monkeypatch):
+    main(["train", "vae", *QUICK, "--run=r"])
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    capsys.readouterr()
+    status, line = fails(capsys, "train", "vae", *QUICK, "--latent-dim", "3", "--run=r")
+    assert status == 2
+    assert "holds another run (options.latent_dim: 3 asked, 2 in the run)" in line

@@ -67,14 +67,14 @@ def test_no_whole_checkpoint_is_one_clear_line(tmp_path):
         newest_checkpoint(tmp_path)
 
 
-@pytest.mark.parametrize("failing", ["save_file", "fsync"])
+@pytest.mark.parametrize("failing", ["write_bytes", "fsync"])
 def test_a_disk_that_fills_midway_leaves_the_last_one_whole(tmp_path, monkeypatch, failing):
     save_checkpoint(tmp_path, 1, some(1.0))
 
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(module, failing, full)
+    monkeypatch.setattr(module if failing == "fsync" else Path, failing, full)
     with pytest.raises(OSError, match="No space left"):
         save_checkpoint(tmp_path, 2, some(2.0))
     monkeypatch.undo()
@@ -130,3 +130,10 @@ def test_optimizer_state_round_trip_continues_exactly(kind, options):
     stepped(net, optimizer, 2)
     stepped(other, fresh, 2)
     assert torch.equal(net.weight, other.weight)
+
+
+def test_the_newest_is_found_by_number_when_names_grow_longer(tmp_path):
+    for step in (9_999_000, 10_000_000, 10_001_000):
+        save_checkpoint(tmp_path, step, some(step))
+    assert newest_checkpoint(tmp_path)[0].name == "step-10001000"
+    assert {p.name for p in tmp_path.glob("step-*")} == {"step-10000000", "step-10001000"}

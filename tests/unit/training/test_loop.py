@@ -18,6 +18,7 @@ from pushforward.errors import Diverged, RunFailed, Stopped, UserError
 from pushforward.training import loop as loop_module
 from pushforward.training.checkpoint import newest_checkpoint
 from pushforward.training.folder import locked, read_metrics
+from pushforward.training.guard import History, NonFinite
 from pushforward.training.loop import Hooks
 from pushforward.training.optim import build_optimizers
 from tests.runs import assert_same, small_images, trainer, weights
@@ -253,3 +254,43 @@ def test_identity_is_kept_in_the_checkpoint(tmp_path):
 def test_the_cosine_falls_from_one_to_zero():
     factors = [cosine(Clock(step=step, steps=4)) for step in range(5)]
     assert factors == pytest.approx([1, 0.5 + 0.5 * math.sqrt(0.5), 0.5, 0.5 - 0.5 * math.sqrt(0.5), 0])
+
+
+def test_a_kill_between_a_checkpoint_and_its_publication_is_mended_by_the_resume(tmp_path):
+    t = run(trainer(tmp_path, Line))
+    published = {}
+    again = trainer(tmp_path, Line, hooks=Hooks(publish=lambda a, clock: published.update(step=clock.step)))
+    again.resume()
+    assert published == {"step": t.clock.steps}
+
+
+def test_a_nan_of_a_player_that_reports_only_at_some_steps_is_seen():
+    history = History()
+    history.add(1, {"loss/a": torch.tensor(1.0)}, {"data": 0})
+    history.add(2, {"loss/a": torch.tensor(1.0), "loss/b": torch.tensor(math.nan)}, {"data": 5})
+    with pytest.raises(NonFinite, match="'b' became nan at step 2") as bad:
+        history.means()
+    assert bad.value.position == {"data": 5}
+    assert len(history) == 0
+
+
+def test_a_step_that_fails_over_nan_weights_has_diverged(tmp_path):
+    class Picky(Line):
+        def step(self, draw):
+            if torch.isnan(self.net.weight).any():
+                raise ValueError("the parameter loc has invalid values")
+            yield from super().step(draw)
+
+    t = trainer(tmp_path, lambda: Picky(weight_nan_at=5), steps=12, settings={"log_every": 100})
+    with pytest.raises(Diverged, match="'net.weight' became NaN"):
+        run(t)
+
+
+def test_a_thread_can_train(tmp_path):
+    import threading
+
+    steps = []
+    thread = threading.Thread(target=lambda: steps.append(run(trainer(tmp_path, Line)).clock.step))
+    thread.start()
+    thread.join()
+    assert steps == [12]
