@@ -45,9 +45,7 @@ def run(argv: list[str]) -> None:
     argv = [a for a in argv if a != "--print-config"]
     method = argv.pop(0) if argv and not argv[0].startswith("-") else None
     if resumed is not None:
-        for option, given in (("--config", config_file), ("--preset", preset), ("--print-config", printing)):
-            if given:
-                raise UserError(f"--resume: takes no {option}; a run goes on with its own options")
+        _refuse_beside_resume({"--config": config_file, "--preset": preset, "--print-config": printing})
         _resume(Path(resumed), method, argv, rates)
         return
     if preset is not None:
@@ -108,6 +106,12 @@ def _refuse_another(config: RunConfig, folder: Path) -> None:
     changed = differences(identity(config), identity(read_run(folder)))
     if changed:
         raise UserError(f"--run: {folder} holds another run ({'; '.join(changed)}); name another folder")
+
+
+def _refuse_beside_resume(options: dict[str, Any]) -> None:
+    for option, given in options.items():
+        if given:
+            raise UserError(f"--resume: takes no {option}; a run goes on with its own options")
 
 
 def _resume(folder: Path, method: str | None, argv: list[str], rates: dict[str, float]) -> None:

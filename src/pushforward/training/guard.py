@@ -67,6 +67,6 @@ def check_finite(module: nn.Module, step: int) -> None:
     for name, t in module.named_parameters():
         if not torch.isfinite(t).all():
             raise Diverged(f"the weights in '{name}' became NaN or infinite by step {step}")
-    for name, t in module.named_buffers():  # an infinite one may be meant: a mask, a best value so far
-        if t.is_floating_point() and torch.isnan(t).any():
+    for name, buffer in module.named_buffers():  # an infinite one may be meant: a mask, a best value
+        if buffer.is_floating_point() and torch.isnan(buffer).any():
             raise Diverged(f"the buffer '{name}' became NaN by step {step}")

@@ -282,7 +282,7 @@ def test_a_step_that_fails_over_nan_weights_has_diverged(tmp_path):
             yield from super().step(draw)
 
     t = trainer(tmp_path, lambda: Picky(weight_nan_at=5), steps=12, settings={"log_every": 100})
-    with pytest.raises(Diverged, match="'net.weight' became NaN"):
+    with pytest.raises(Diverged, match=r"'net.weight' became NaN"):
         run(t)
 
 
