@@ -159,7 +159,13 @@ def test_a_signal_ends_every_process_and_keeps_what_finished(number, status, say
     slow = Cell("coin", "heads", 1).label
     env = {**os.environ, "TOY_SLOW": slow, "TOY_LOG": str(log), "PYTHONPATH": str(Path(__file__).parents[3])}
     stopped = subprocess.Popen(
-        [sys.executable, "-c", code], env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
+        # A background job of a shell ignores Ctrl-C, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        args=[sys.executable, "-c", code],
+        env=env,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     deadline = time.monotonic() + 60
     while slow not in log.read_text() and time.monotonic() < deadline:
