@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import platform
-import re
 import shlex
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +19,7 @@ from pushforward.config import RunConfig, TrainOptions, config_from, differences
 from pushforward.core import Algorithm, Clock, Finding, Observer, Snapshot
 from pushforward.data import Dataset, Splits, Stream, load_splits
 from pushforward.errors import UserError, did_you_mean
+from pushforward.folders import choose_folder, claimed, no_empty_folder, refuse_occupied
 from pushforward.models import best_value, model_card, publish
 from pushforward.observers.cures import collapse_cure
 from pushforward.observers.findings import FindingsFile
@@ -29,7 +27,6 @@ from pushforward.observers.pictures import SamplePictures
 from pushforward.observers.validation import validation_for
 from pushforward.training.checkpoint import newest_checkpoint, write_durably
 from pushforward.training.distributed import World, join
-from pushforward.training.folder import locked
 from pushforward.training.loop import Hooks, LoopSettings, Trainer
 from pushforward.training.randomness import seed_everything
 
@@ -70,28 +67,16 @@ def start(config: RunConfig, progress: Progress) -> Path:
     try:
         if config.train.steps is None and config.train.minutes is None:
             config.train.steps = DEFAULT_STEPS
-        folder = _choose_folder(config, world)
-        with _no_empty_folder(folder):
+        folder = choose_folder(config, world)
+        with no_empty_folder(folder):
             run = _Run(config, folder, world, device, progress)
-            with _claimed(folder, world):
+            with claimed(folder, world):
                 if world.main:
-                    _refuse_occupied(folder)  # another run may have taken it while the data were read
+                    refuse_occupied(folder)  # another run may have taken it while the data were read
                 run.begin()
                 return run.finish()
     finally:
         world.close()
-
-
-@contextmanager
-def _no_empty_folder(folder: Path) -> Iterator[None]:
-    """If a run comes to nothing before it wrote anything, its folder goes too."""
-    try:
-        yield
-    except BaseException:
-        with suppress(OSError):  # not empty: then something was written
-            folder.rmdir()
-            folder.parent.rmdir()
-        raise
 
 
 def resume(folder: Path, changes: Mapping[str, Any], progress: Progress) -> Path:
@@ -109,7 +94,7 @@ def resume(folder: Path, changes: Mapping[str, Any], progress: Progress) -> Path
     config.train.check()
     world, device = join(config.train.device)
     try:
-        with _claimed(folder, world):
+        with claimed(folder, world):
             begun = any((folder / "checkpoints").glob("step-*"))
             if begun:
                 _refuse_other_config(config, folder)
@@ -357,60 +342,3 @@ def _describe_batch(images: Dataset, rows: Tensor) -> str:
     names = [images.names[i] for i in rows[:3].tolist()]
     more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
     return f", on the batch of {', '.join(names)}{more}"
-
-
-def _choose_folder(config: RunConfig, world: World) -> Path:
-    """The folder asked for, or the first free runs/METHOD-DATA; the same one in every process."""
-    if config.train.run is not None:
-        folder = Path(config.train.run)
-        if folder.exists():
-            _refuse_occupied(folder)
-        return folder
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{config.method}-{Path(config.train.data).stem}")
-    return Path(world.same(_first_free(stem) if world.main else ""))
-
-
-def _first_free(stem: str) -> str:
-    """Make runs/STEM, or the first runs/STEM-2, -3 ... that is free: made, so that no other run takes it."""
-    for i in count(1):
-        folder = Path("runs") / (stem if i == 1 else f"{stem}-{i}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise UserError(f"--run: cannot make {folder} ({error.strerror}); name a folder") from error
-        return str(folder)
-    raise AssertionError("unreachable")
-
-
-def _refuse_occupied(folder: Path) -> None:
-    if not folder.is_dir():
-        raise UserError(f"--run: {folder} is a file; name a folder that does not exist yet")
-    if any((folder / "checkpoints").glob("step-*")):
-        raise UserError(
-            f"--run: {folder} already holds a run; continue it with `pushforward train --resume {folder}` "
-            "or name another folder"
-        )
-    ours = ("config.yaml", "LOCK", "checkpoints", ".partial-config.yaml")
-    strangers = [p.name for p in folder.iterdir() if p.name not in ours]
-    if strangers:
-        raise UserError(
-            f"--run: {folder} is not empty ({strangers[0]}); name a folder that does not exist yet"
-        )
-
-
-@contextmanager
-def _claimed(folder: Path, world: World) -> Iterator[None]:
-    """Make the folder and hold its lock, in the main process; the others wait until it is theirs."""
-    with ExitStack() as stack:
-        if world.main:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(locked(folder))
-            except OSError as error:
-                raise UserError(
-                    f"--run: cannot write to {folder} ({error.strerror}); choose another folder"
-                ) from error
-        world.barrier()
-        yield
