@@ -276,6 +276,7 @@ class _Run:
             card = model_card(self.folder, self.config, samples=samples)
             write_durably(self.folder / "README.md", card.encode())
             write_durably(self.folder / "DONE", b"")
+        self.world.barrier()  # leave together: a process whose peer hangs up first may abort
         return self.folder
 
     def _observers(self, steps: int) -> list[Observer]:
