@@ -46,6 +46,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         _dispatch(words)
         sys.stdout.flush()
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            # Threads of the process group may still be alive, and abort the interpreter as it goes down.
+            sys.stderr.flush()
+            os._exit(0)
     except (UserError, RunFailed, Diverged, Stopped, KeyboardInterrupt, BrokenPipeError, OSError) as error:
         if debug:
             raise
