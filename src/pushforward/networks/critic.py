@@ -1,0 +1,25 @@
+"""A critic: a trunk that makes features of an image, and a head that makes a score of features."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Critic(nn.Module):
+    """score = head(trunk(x)), or head(trunk(x) beside z) for a critic of pairs.
+
+    trunk: (b, *x) -> (b, features). head: (b, features) -> (b, 1), or (b, features + codes) -> (b, 1).
+    Scores are logits, or unbounded values for a Wasserstein loss. Several heads may share one trunk.
+    """
+
+    def __init__(self, trunk: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.head = head
+
+    def forward(self, x: Float[Tensor, "b *x"], z: Float[Tensor, "b codes"] | None = None) -> Tensor:
+        """(b, 1). z: only for a critic that was made for pairs."""
+        features = self.trunk(x)
+        return self.head(features if z is None else torch.cat([features, z], dim=1))

@@ -1,0 +1,62 @@
+"""What the families of networks share: rectifiers, initial weights, normalisation of weights, counting."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.parametrizations import spectral_norm
+
+from pushforward.errors import UserError
+
+Shape = tuple[int, ...]
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+Affine = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+
+
+def rectifier(slope: float) -> nn.Module:
+    """x where x > 0, slope·x elsewhere: ReLU for 0, LeakyReLU above. Raises UserError outside [0, 1)."""
+    if not 0 <= slope < 1:
+        raise UserError(
+            f"slope: {slope}; expected at least 0 (ReLU) and less than 1, such as 0.2 (LeakyReLU)"
+        )
+    return nn.LeakyReLU(slope) if slope else nn.ReLU()
+
+
+@torch.no_grad()
+def normal_init_(module: AnyModule, std: float = 0.02) -> AnyModule:
+    """Draw linear and convolutional weights from N(0, std²), set their biases to 0; the rest stays.
+
+    DCGAN's and PacGAN's choice (Radford et al. 2016, section 4), with std 0.02. Before `normalise_spectrum_`.
+    """
+    for layer in module.modules():
+        if isinstance(layer, Affine):
+            nn.init.normal_(layer.weight, 0.0, std)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return module
+
+
+def normalise_spectrum_(module: AnyModule) -> AnyModule:
+    """Divide every linear and convolutional weight by its largest singular value. Miyato et al. 2018.
+
+    One power iteration a forward pass in training mode, none in eval mode; its vectors are buffers that
+    are written in place, so `state_dict` holds them. Of a kernel (out, in, h, w) it is the singular value
+    of the matrix (out, in·h·w), as in the paper, which is not the convolution's own norm.
+    """
+    for layer in list(module.modules()):
+        if isinstance(layer, Affine):
+            spectral_norm(layer)
+    return module
+
+
+def has_batch_norm(module: nn.Module) -> bool:
+    """Whether an output depends on the other images of its batch while training."""
+    return any(isinstance(layer, _BatchNorm) for layer in module.modules())
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Numbers that training moves."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)
