@@ -20,7 +20,8 @@ def pyramid(height: int, width: int, *, base: int = 7) -> list[Size]:
     return sizes
 
 
-def _kernel(fine: Size) -> Size:
+def stride_kernel(fine: Size) -> Size:
+    """The kernel, at stride 2 and padding 1, that a transposed convolution inverts exactly for this size."""
     return (4 if fine[0] % 2 == 0 else 3, 4 if fine[1] % 2 == 0 else 3)
 
 
@@ -35,7 +36,7 @@ def conv_encoder(shape: tuple[int, int, int], width: int, outputs: int) -> nn.Se
     widths = _channels(width, len(sizes) - 1)
     layers: list[nn.Module] = []
     for fine, inputs, out in zip(sizes, [channels, *widths], widths, strict=False):
-        layers += [nn.Conv2d(inputs, out, _kernel(fine), stride=2, padding=1), nn.ReLU()]
+        layers += [nn.Conv2d(inputs, out, stride_kernel(fine), stride=2, padding=1), nn.ReLU()]
     h, w = sizes[-1]
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * h * w, outputs))
 
@@ -49,5 +50,5 @@ def conv_decoder(inputs: int, width: int, shape: tuple[int, int, int]) -> nn.Seq
     layers: list[nn.Module] = [nn.Linear(inputs, widths[-1] * h * w), nn.Unflatten(1, (widths[-1], h, w))]
     outs = [*reversed(widths[:-1]), channels]
     for fine, n_in, n_out in zip(reversed(sizes[:-1]), reversed(widths), outs, strict=True):
-        layers += [nn.ReLU(), nn.ConvTranspose2d(n_in, n_out, _kernel(fine), stride=2, padding=1)]
+        layers += [nn.ReLU(), nn.ConvTranspose2d(n_in, n_out, stride_kernel(fine), stride=2, padding=1)]
     return nn.Sequential(*layers)

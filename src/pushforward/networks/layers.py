@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeVar
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -23,6 +25,41 @@ def rectifier(slope: float) -> nn.Module:
             f"slope: {slope}; expected at least 0 (ReLU) and less than 1, such as 0.2 (LeakyReLU)"
         )
     return nn.LeakyReLU(slope) if slope else nn.ReLU()
+
+
+class ChannelsLast(nn.Module):
+    """Lay the channels of a pixel beside each other in memory; the values stay. (b, c, h, w) -> the same.
+
+    Convolutions keep the layout that they are given, and are faster in this one. Weights stay as they are:
+    torch's fused Adam pairs a weight with its moments by their place in memory, so a checkpoint, which has
+    no layout, would come back wrong.
+    """
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """A copy."""
+        # Not `contiguous(memory_format=...)`: that leaves grey images as they are, a layout of both kinds.
+        return x.movedim(1, -1).clone(memory_format=torch.contiguous_format).movedim(-1, 1)
+
+
+@torch.no_grad()
+def he_init_(module: AnyModule, slope: float = 0.0) -> AnyModule:
+    """Draw linear and convolutional weights so that a rectifier of this slope keeps the scale of its inputs.
+
+    N(0, 2 / ((1 + slope²) · inputs of a unit)), biases 0. He et al. 2015, eq. 14. Inputs of a strided
+    transposed convolution are those that reach one output. Before `normalise_spectrum_`.
+    """
+    for layer in module.modules():
+        if isinstance(layer, Affine):
+            nn.init.normal_(layer.weight, 0.0, math.sqrt(2 / (1 + slope**2) / _fan_in(layer)))
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return module
+
+
+def _fan_in(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> float:
+    if isinstance(layer, nn.ConvTranspose2d):
+        return layer.weight[:, 0].numel() / math.prod(layer.stride)
+    return layer.weight[0].numel()
 
 
 @torch.no_grad()
