@@ -184,7 +184,9 @@ class Observer(ABC):
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 -> float32 in [-1, 1]; any shape."""
+    """uint8 -> float32 in [-1, 1]; any shape. Floats are points and stay as they are."""
+    if images.is_floating_point():
+        return images
     return images.to(torch.float32).mul_(2 / 255).sub_(1)
 
 

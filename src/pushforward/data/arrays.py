@@ -1,4 +1,4 @@
-"""Rows from arrays of pixels, whatever type they have and file they come from. Torch-free."""
+"""Rows from arrays of pixels or points, whatever type they have and file they come from. Torch-free."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from PIL import Image
 
 from pushforward.data.decode import MODES, fit
 from pushforward.data.memory import require_memory
+from pushforward.data.modes import Modes
 from pushforward.data.rows import (
     MIN_SIDE,
     BadSource,
+    Content,
     Pixels,
     Rows,
     Scan,
@@ -28,20 +30,24 @@ from pushforward.data.rows import (
 class Arrays:
     """What a source of arrays holds.
 
-    images: uint8, N H W or N H W C. labels: a class name a row, or None. classes: their order. test:
-    bool a row where the source brings its own split. names: one a row. converted: as in `Scan`.
+    images: uint8, N H W or N H W C; or points, float32, N D. labels: a class name a row, or None. classes:
+    their order. test: bool a row where the source brings its own split. names: one a row. converted: as in
+    `Scan`. modes: of points that come from a known mixture.
     """
 
-    images: Pixels
+    images: Content
     labels: Sequence[str] | None = None
     classes: Sequence[str] | None = None
     test: NDArray[np.bool_] | None = None
     names: Sequence[str] | None = None
     converted: dict[str, int] = field(default_factory=dict)
+    modes: Modes | None = None
 
 
 def to_rows(source: str, arrays: Arrays, *, image_size: int | None, channels: int | None) -> Rows:
     """Bring arrays to the asked size and channels. Raises BadSource for shapes that are no images."""
+    if arrays.images.ndim == 2:
+        return _points_to_rows(source, arrays, image_size=image_size, channels=channels)
     native = arrays.images[..., None] if arrays.images.ndim == 3 else arrays.images
     n, height, width, depth = native.shape
     if not n:
@@ -69,6 +75,27 @@ def to_rows(source: str, arrays: Arrays, *, image_size: int | None, channels: in
         Scan(source, n, converted=dict(sorted(converted.items()))),
         arrays.test,
         "" if image_size else size_problem(Counter({(width, height): n})),
+    )
+
+
+def _points_to_rows(source: str, arrays: Arrays, *, image_size: int | None, channels: int | None) -> Rows:
+    n, d = arrays.images.shape
+    if image_size is not None or channels is not None:
+        option = "--channels" if image_size is None else "--image-size"
+        raise BadSource(f"it holds points of {d} numbers, which have no pixels; leave {option} out")
+    if not n or not d:
+        raise BadSource(f"it holds {n} points of {d} numbers; expected at least 2 of 1")
+    marks = digests(arrays.images)
+    return Rows(
+        np.ascontiguousarray(arrays.images),
+        marks,
+        marks,
+        tuple(arrays.names or (f"row {i}" for i in range(n))),
+        None if arrays.labels is None else tuple(arrays.labels),
+        tuple(arrays.classes or class_order(arrays.labels or ())) or None,
+        Scan(source, n, converted=dict(sorted(arrays.converted.items()))),
+        arrays.test,
+        modes=arrays.modes,
     )
 
 

@@ -1,4 +1,4 @@
-"""A data set in memory as tensors, and its split into training and held-out images."""
+"""A data set in memory as tensors, and its split into a training and a held-out part."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from pushforward.data.modes import Modes
 from pushforward.data.rows import Rows, Scan, digests, fingerprint
 from pushforward.data.splits import divide, read_unique, require_usable
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images in memory.
+    """Images or points in memory.
 
-    images: uint8, N C H W. labels: int64, N, indices into `classes`, or None. names: one a row, the
-    file's path in the source or "row 17". fingerprint: SHA-256 over shape, classes, and every row's
-    pixels and label in row order (names are left out); equal on every machine.
+    images: uint8, N C H W; or points, float32, N D, which are never scaled. labels: int64, N, indices into
+    `classes`, or None. names: one a row, the file's path in the source or "row 17". fingerprint: SHA-256 over
+    shape, classes, and every row's pixels and label in row order (names are left out); equal on every
+    machine. modes: of points that come from a known mixture.
     """
 
     images: Tensor
@@ -27,15 +29,15 @@ class Dataset:
     classes: tuple[str, ...] | None
     scan: Scan
     fingerprint: str
+    modes: Modes | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width)."""
-        c, h, w = self.images.shape[1:]
-        return c, h, w
+    def shape(self) -> tuple[int, ...]:
+        """(channels, height, width) of images, (d,) of points."""
+        return tuple(self.images.shape[1:])
 
     @classmethod
     def of(
@@ -46,8 +48,9 @@ class Dataset:
         names: Sequence[str] | None = None,
         classes: Sequence[str] | None = None,
         scan: Scan | None = None,
+        modes: Modes | None = None,
     ) -> Dataset:
-        """A data set from tensors alone: uint8 images N C H W, int64 labels N."""
+        """A data set from tensors alone: uint8 images N C H W or float32 points N D, int64 labels N."""
         if labels is not None and classes is None:
             classes = [str(i) for i in range(int(labels.max()) + 1)]
         words = None if labels is None or classes is None else [classes[i] for i in labels.tolist()]
@@ -59,6 +62,7 @@ class Dataset:
             None if classes is None else tuple(classes),
             scan or Scan("memory", len(images)),
             fingerprint(images.shape[1:], marks, words, classes),
+            modes,
         )
 
     def subset(self, rows: Tensor | Sequence[int]) -> Dataset:
@@ -70,6 +74,7 @@ class Dataset:
             names=[self.names[i] for i in index.tolist()],
             classes=self.classes,
             scan=self.scan,
+            modes=self.modes,
         )
 
     def to(self, device: torch.device | str) -> Dataset:
@@ -80,7 +85,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Splits:
-    """Training and held-out images, which share no image. how: where the split comes from."""
+    """Training and held-out images or points, which share none. how: where the split comes from."""
 
     train: Dataset
     test: Dataset
@@ -108,7 +113,8 @@ def load_splits(
     test: a source whose official test part (else all of it) is held out instead. image_size: pixels;
     the shorter side is scaled to it and the centre cropped. channels: 1 grey, 2 grey and alpha, 3 RGB,
     4 RGBA; by default 1 where every image is grey, else 3. limit: keep so many training images, drawn
-    by `limit_seed`. Raises UserError for what cannot be found, read or split.
+    by `limit_seed`. Points have neither size nor channels. Raises UserError for what cannot be found, read
+    or split.
     """
     rows = read_unique(source, image_size=image_size, channels=channels)
     parts = divide(rows, test=test, image_size=image_size, limit=limit, limit_seed=limit_seed)
@@ -122,4 +128,4 @@ def _dataset(rows: Rows, classes: tuple[str, ...] | None) -> Dataset:
         labels = torch.tensor([place[word] for word in rows.labels], dtype=torch.int64)
         kept = classes
     mark = fingerprint(rows.shape, rows.digests, rows.labels, kept)
-    return Dataset(torch.from_numpy(rows.images), labels, rows.names, kept, rows.scan, mark)
+    return Dataset(torch.from_numpy(rows.images), labels, rows.names, kept, rows.scan, mark, rows.modes)

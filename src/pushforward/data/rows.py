@@ -1,4 +1,4 @@
-"""What every reader hands over: rows of decoded images with their labels, names and scan. Torch-free."""
+"""What every reader hands over: rows of images or points with their labels, names and scan. Torch-free."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pushforward.data.modes import Modes
+
 Pixels = NDArray[np.uint8]
+Points = NDArray[np.float32]
+Content = NDArray[Any]  # uint8 images, N C H W, or float32 points, N D
 MIN_SIDE, MAX_SIDE = 8, 256  # pixels, of a training image
+TEST_SHARE = 0.1
 
 
 class BadSource(Exception):
@@ -44,17 +50,18 @@ class Scan:
 
 @dataclass(frozen=True)
 class Rows:
-    """Decoded images before they are a `Dataset`.
+    """Decoded images, or points, before they are a `Dataset`.
 
-    images: uint8, N C H W (no rows where `problem` says that sizes differ). digests: one a row, of these
-    pixels: equal ones are duplicates. keys: one a row, of the pixels before they were resized or brought
-    to other channels: they decide the split and the subsets, so that these do not change with
-    --image-size and --channels. names: one a row. labels: a class name a row, or None. classes: the class
-    names in their order. scan: how the reading went. official_test: bool a row where the source brings
-    its own split. problem: why the source cannot be trained on as it is, in one line, or the empty string.
+    images: uint8, N C H W (no rows where `problem` says that sizes differ); or points, float32, N D.
+    digests: one a row, of these pixels: equal ones are duplicates. keys: one a row, of the pixels before
+    they were resized or brought to other channels: they decide the split and the subsets, so that these do
+    not change with --image-size and --channels. names: one a row. labels: a class name a row, or None.
+    classes: the class names in their order. scan: how the reading went. official_test: bool a row where the
+    source brings its own split. problem: why the source cannot be trained on as it is, in one line, or the
+    empty string. modes: of points that come from a known mixture.
     """
 
-    images: Pixels
+    images: Content
     digests: tuple[bytes, ...]
     keys: tuple[bytes, ...]
     names: tuple[str, ...]
@@ -63,15 +70,15 @@ class Rows:
     scan: Scan
     official_test: NDArray[np.bool_] | None = None
     problem: str = ""
+    modes: Modes | None = None
 
     def __len__(self) -> int:
         return len(self.digests)
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width)."""
-        c, h, w = self.images.shape[1:]
-        return c, h, w
+    def shape(self) -> tuple[int, ...]:
+        """(channels, height, width) of images, (d,) of points."""
+        return self.images.shape[1:]
 
     @property
     def fingerprint(self) -> str:
@@ -94,6 +101,18 @@ class Rows:
         )
 
 
+def noun(shape: Sequence[int]) -> str:
+    """What rows of this shape are: "image" or "point"."""
+    return "point" if len(shape) == 1 else "image"
+
+
+def size_of(shape: Sequence[int]) -> str:
+    """Rows of this shape in words: "points of 2 numbers", "images of 28 × 28 pixels"."""
+    if len(shape) == 1:
+        return f"points of {shape[0]} numbers"
+    return f"images of {shape[2]} × {shape[1]} pixels"
+
+
 def digest(image: Pixels) -> bytes:
     """16 bytes that identify the shape and the pixels of one image: H W if grey, else H W C."""
     shape = (1, *image.shape) if image.ndim == 2 else (image.shape[2], *image.shape[:2])
@@ -102,10 +121,26 @@ def digest(image: Pixels) -> bytes:
     return mark.digest()
 
 
-def digests(images: Pixels) -> tuple[bytes, ...]:
-    """`digest` of every image of N C H W."""
+def digests(images: Content) -> tuple[bytes, ...]:
+    """`digest` of every image of N C H W, or 16 bytes for every point of N D."""
+    if images.ndim == 2:
+        return _point_digests(images)
     grey = images.shape[1] == 1
     return tuple(digest(image[0] if grey else image.transpose(1, 2, 0)) for image in images)
+
+
+def _point_digests(points: Points) -> tuple[bytes, ...]:
+    width = points.shape[1] * points.itemsize
+    content = np.ascontiguousarray(points).tobytes()
+    return tuple(
+        hashlib.blake2b(content[start : start + width], digest_size=16).digest()
+        for start in range(0, len(content), width)
+    )
+
+
+def places(keys: Iterable[bytes]) -> NDArray[np.float64]:
+    """Each row's own number in [0, 1), from its content alone; below TEST_SHARE it is held out."""
+    return np.array([int.from_bytes(key[:8], "big") / 2**64 for key in keys])
 
 
 def fingerprint(

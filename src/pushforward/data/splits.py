@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pushforward.data.rows import Rows
+from pushforward.data.rows import TEST_SHARE, Rows, noun, places, size_of
 from pushforward.data.sources import read_source
 from pushforward.errors import UserError
-
-TEST_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -71,11 +69,12 @@ def split(rows: Rows) -> tuple[Rows, Rows, str]:
     if official is not None and official.any() and not official.all():
         return rows.take(np.flatnonzero(~official)), rows.take(np.flatnonzero(official)), "official"
     if len(rows) < 2:
+        what = noun(rows.shape)
         raise UserError(
-            f"--data {rows.scan.source}: 1 usable image, but one is held out and training needs another; "
-            "add images, or give the held-out ones with --test"
+            f"--data {rows.scan.source}: 1 usable {what}, but one is held out and training needs another; "
+            f"add {what}s, or give the held-out ones with --test"
         )
-    place = np.array([int.from_bytes(d[:8], "big") / 2**64 for d in rows.keys])
+    place = places(rows.keys)
     test = place < TEST_SHARE
     if not test.any():
         test[place.argmin()] = True
@@ -88,10 +87,16 @@ def _split_by(rows: Rows, test: str, image_size: int | None) -> tuple[Rows, Rows
     """Hold out the official test part of the source `test`, or all of it where it has none."""
     official = rows.official_test
     train = rows if official is None or official.all() else rows.take(np.flatnonzero(~official))
-    held_out = read_unique(test, image_size=image_size, channels=train.shape[0], option="--test")
+    channels = train.shape[0] if len(train.shape) == 3 else None
+    held_out = read_unique(test, image_size=image_size, channels=channels, option="--test")
     require_usable(held_out, "--test")
     if held_out.official_test is not None and held_out.official_test.any():
         held_out = held_out.take(np.flatnonzero(held_out.official_test))
+    if 1 in (len(held_out.shape), len(train.shape)) and held_out.shape != train.shape:
+        raise UserError(
+            f"--test {test}: {size_of(held_out.shape)}, but --data has {size_of(train.shape)}; "
+            "give more of those"
+        )
     if held_out.shape != train.shape:
         ours, theirs = (f"{r.shape[2]} × {r.shape[1]}" for r in (train, held_out))
         raise UserError(
@@ -101,7 +106,9 @@ def _split_by(rows: Rows, test: str, image_size: int | None) -> tuple[Rows, Rows
     tested = set(held_out.digests)
     train = _keep(train, [i for i, digest in enumerate(train.digests) if digest not in tested])
     if not len(train):
-        raise UserError(f"--test {test}: it holds every image of --data; give other images to train on")
+        raise UserError(
+            f"--test {test}: it holds every {noun(train.shape)} of --data; give others to train on"
+        )
     return train, held_out, f"--test {test}"
 
 
@@ -117,7 +124,8 @@ def subset(rows: Rows, limit: int, seed: int) -> Rows:
     """
     if not 1 <= limit <= len(rows):
         raise UserError(
-            f"--limit {limit}: expected 1 to {len(rows)}, the training images that {rows.scan.source} has"
+            f"--limit {limit}: expected 1 to {len(rows)}, the training {noun(rows.shape)}s that "
+            f"{rows.scan.source} has"
         )
     key = repr(seed).encode()
     rank = [hashlib.blake2b(d, digest_size=16, key=key).digest() for d in rows.keys]

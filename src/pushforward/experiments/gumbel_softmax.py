@@ -116,7 +116,7 @@ def binary_images(source: str) -> tuple[Dataset, Dataset, Dataset]:
     return prepare(train), prepare(validation or splits.test), prepare(splits.test)
 
 
-def build(cell: Cell, shape: tuple[int, int, int]) -> EstimatorVAE | StochasticNetwork:
+def build(cell: Cell, shape: tuple[int, ...]) -> EstimatorVAE | StochasticNetwork:
     """The freshly initialised model of a cell."""
     task, kind = cell.setting.split()
     latent: Latent = "bernoulli" if kind == "Bernoulli" else "categorical"

@@ -40,7 +40,7 @@ class StochasticNetwork(Algorithm):
 
     def __init__(
         self,
-        shape: tuple[int, int, int],
+        shape: tuple[int, ...],
         *,
         latent: Latent,
         variables: int,

@@ -29,7 +29,7 @@ def _channels(width: int, depth: int, widest: int = 256) -> list[int]:
     return [min(widest, width * 2**i) for i in range(depth)]
 
 
-def conv_encoder(shape: tuple[int, int, int], width: int, outputs: int) -> nn.Sequential:
+def conv_encoder(shape: tuple[int, ...], width: int, outputs: int) -> nn.Sequential:
     """(b, c, h, w) -> (b, outputs). width: channels after the first stride."""
     channels, *size = shape
     sizes = pyramid(*size)
@@ -41,7 +41,7 @@ def conv_encoder(shape: tuple[int, int, int], width: int, outputs: int) -> nn.Se
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * h * w, outputs))
 
 
-def conv_decoder(inputs: int, width: int, shape: tuple[int, int, int]) -> nn.Sequential:
+def conv_decoder(inputs: int, width: int, shape: tuple[int, ...]) -> nn.Sequential:
     """(b, inputs) -> (b, c, h, w). The mirror image of `conv_encoder`."""
     channels, *size = shape
     sizes = pyramid(*size)

@@ -17,11 +17,11 @@ def mlp(sizes: Sequence[int], *, activation: Callable[[], nn.Module] = nn.ReLU) 
     return nn.Sequential(*layers[:-1])
 
 
-def mlp_encoder(shape: tuple[int, int, int], hidden: Sequence[int], outputs: int) -> nn.Sequential:
-    """(b, c, h, w) -> (b, outputs)."""
+def mlp_encoder(shape: tuple[int, ...], hidden: Sequence[int], outputs: int) -> nn.Sequential:
+    """(b, *shape) -> (b, outputs)."""
     return nn.Sequential(nn.Flatten(), *mlp([math.prod(shape), *hidden, outputs]))
 
 
-def mlp_decoder(inputs: int, hidden: Sequence[int], shape: tuple[int, int, int]) -> nn.Sequential:
-    """(b, inputs) -> (b, c, h, w)."""
+def mlp_decoder(inputs: int, hidden: Sequence[int], shape: tuple[int, ...]) -> nn.Sequential:
+    """(b, inputs) -> (b, *shape)."""
     return nn.Sequential(*mlp([inputs, *hidden, math.prod(shape)]), nn.Unflatten(1, shape))

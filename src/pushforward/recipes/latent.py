@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -22,7 +23,7 @@ from pushforward.errors import UserError
 from pushforward.networks.conv import conv_decoder, conv_encoder
 from pushforward.networks.mlp import mlp_decoder, mlp_encoder
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]  # (channels, height, width) of images, (d,) of points
 
 
 class Parts(NamedTuple):
@@ -102,10 +103,9 @@ class LatentRecipe(LatentHyperparameters):
     def _networks(
         self, shape: Shape, codes: int, coordinates: int, outputs_per_channel: int
     ) -> tuple[nn.Module, nn.Module]:
-        c, h, w = shape
-        decoded = (outputs_per_channel * c, h, w)
-        mlp = self.network == "mlp" or (self.network == "auto" and c * h * w <= 1024)
-        if mlp:
+        decoded = (outputs_per_channel * shape[0], *shape[1:])
+        flat = len(shape) == 1 or (self.network == "auto" and math.prod(shape) <= 1024)
+        if self.network == "mlp" or flat:
             return (
                 mlp_encoder(shape, self.hidden, codes),
                 mlp_decoder(coordinates, self.hidden[::-1], decoded),
