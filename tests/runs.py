@@ -21,6 +21,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "beta-vae": {**TINY, "delta": 2.0},  # the constraint that has a state
     "iwae": {**TINY, "k": 3},
     "ae": TINY,
+    **dict.fromkeys(("gan", "gan-minimax", "lsgan", "wgan", "wgan-gp", "veegan", "r3gan"), TINY),
+    "unrolled": {**TINY, "unroll": 2},
+    "pacgan": {**TINY, "pack": 3},
 }
 # Option sets under which a method is another algorithm: name -> method and options.
 BITS: dict[str, Any] = {**TINY, "likelihood": "bernoulli", "latent": "bernoulli", "prior": "learned"}
@@ -32,6 +35,13 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "vae, nvil": ("vae", {**BITS, "estimator": "nvil", "samples": 2}),
     "vae, relax": ("vae", {**BITS, "estimator": "relax", "ema": 0.9}),
     "vae, vimco": ("vae", {**BITS, "estimator": "vimco", "k": 3}),
+    "gan, views": (
+        "gan",
+        {**TINY, "noise": 0.5, "pack": 3, "critic_norm": "spectral", "ema": 0.9, "n_critic": 2},
+    ),
+    "gan, batch": ("gan", {"latent_dim": 3, "network": "dcgan", "width": 4, "critic_norm": "batch"}),
+    "unrolled, first order": ("unrolled", {**TINY, "unroll": 2, "first_order": True}),
+    "wgan-gp, one-sided": ("wgan-gp", {**TINY, "network": "maxout", "n_critic": 2, "one_sided": True}),
     "vae, gaussian rloo": ("vae", {**TINY, "estimator": "rloo", "samples": 3}),
 }
 METHOD_NAMES = [*METHODS, *VARIANTS]
@@ -64,7 +74,7 @@ def trainer(
     method: str | Callable[[], Algorithm] = "vae",
     *,
     steps: int = 12,
-    batch_size: int = 5,
+    batch_size: int = 6,
     images: Dataset | None = None,
     **kwargs: Any,
 ) -> Trainer:

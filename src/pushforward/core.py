@@ -124,6 +124,8 @@ class Algorithm(nn.Module, ABC):
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
+        self.optimizers: Mapping[str, torch.optim.Optimizer] = {}
+        """What moves each player in this run, lent by the loop for reading; empty outside of one."""
 
     @abstractmethod
     def players(self) -> Mapping[str, Player]:
@@ -132,6 +134,9 @@ class Algorithm(nn.Module, ABC):
     @abstractmethod
     def step(self, draw: Draw) -> Steps:
         """One training step: draw data, yield updates. Each yield is one gradient step."""
+
+    def check_batch(self, n: int) -> None:
+        """Raise UserError where a step cannot draw batches of n, this process's share of the batch."""
 
 
 Severity = Literal["info", "warning", "critical"]

@@ -49,6 +49,60 @@ METHODS = {
             "plain autoencoder: encode, reconstruct; the baseline that cannot sample by itself",
             "Hinton & Salakhutdinov 2006",
         ),
+        Method(
+            "gan",
+            "pushforward.recipes.gan:GANRecipe",
+            "generative adversarial network, the non-saturating game",
+            "Goodfellow et al. 2014",
+        ),
+        Method(
+            "gan-minimax",
+            "pushforward.recipes.gan:MinimaxGANRecipe",
+            "the same paper's saturating game, to see why nobody trains it",
+            "Goodfellow et al. 2014",
+        ),
+        Method(
+            "lsgan",
+            "pushforward.recipes.gan:LSGANRecipe",
+            "least-squares GAN",
+            "Mao et al. 2017",
+        ),
+        Method(
+            "wgan",
+            "pushforward.recipes.gan:WGANRecipe",
+            "Wasserstein GAN, its critic's weights clipped",
+            "Arjovsky et al. 2017",
+        ),
+        Method(
+            "wgan-gp",
+            "pushforward.recipes.gan:WGANGPRecipe",
+            "Wasserstein GAN with gradient penalty",
+            "Gulrajani et al. 2017",
+        ),
+        Method(
+            "unrolled",
+            "pushforward.recipes.gan:UnrolledRecipe",
+            "GAN whose generator looks K critic steps ahead",
+            "Metz et al. 2017",
+        ),
+        Method(
+            "veegan",
+            "pushforward.recipes.gan:VEEGANRecipe",
+            "GAN with a reconstructor of its noise, that shows it missing modes; it encodes, too",
+            "Srivastava et al. 2017",
+        ),
+        Method(
+            "pacgan",
+            "pushforward.recipes.gan:PacGANRecipe",
+            "GAN whose critic sees several samples at once",
+            "Lin et al. 2018",
+        ),
+        Method(
+            "r3gan",
+            "pushforward.recipes.gan:R3GANRecipe",
+            "relativistic GAN with both gradient penalties: the modern default for images",
+            "Huang et al. 2024",
+        ),
     )
 }
 

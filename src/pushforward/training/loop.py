@@ -321,7 +321,8 @@ class Trainer:
                 torch.cuda.synchronize(self.device)
             seconds.append(time.perf_counter() - before)
         self.history.clear()
-        self.optimizers = self.stepper.optimizers = build_optimizers(self.players)
+        self.optimizers = build_optimizers(self.players)
+        self.stepper.use(self.optimizers)
         self.restore(start)
         steps = torch.tensor(max(1.0, minutes * 60 / median(seconds)), device=self.device)
         if self.world.size > 1:

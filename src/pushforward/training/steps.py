@@ -32,27 +32,35 @@ class Stepper:
     ) -> None:
         self.algorithm = algorithm
         self.players = players
-        self.optimizers = optimizers
+        self.use(optimizers)
         self.world = world or World()
         self.forward = forward
         self._parameters = {name: player.parameters() for name, player in players.items()}
 
+    def use(self, optimizers: Mapping[str, torch.optim.Optimizer]) -> None:
+        """Move the players by these from now on, and lend them to the algorithm."""
+        self.optimizers = self.algorithm.optimizers = optimizers
+
     def __call__(self, draw: Draw) -> dict[str, Tensor]:
-        """One call of `step`. Returns the last losses and infos: {"loss/PLAYER", "info/KEY"}, detached."""
+        """One call of `step`.
+
+        Returns {"loss/PLAYER", "info/KEY"}, detached: the means over the step's updates that report them.
+        """
         generator = self.algorithm.step(draw)
-        seen: dict[str, Tensor] = {}
+        seen: dict[str, list[Tensor]] = {}
         info: dict[str, Tensor] | None = None
         while True:
             try:
                 with self.forward():
                     update = next(generator) if info is None else generator.send(info)
             except StopIteration:
-                return seen
+                return {k: vs[0] if len(vs) == 1 else torch.stack(vs).mean() for k, vs in seen.items()}
             self.descend(update)
             reported = {f"loss/{k}": v for k, v in update.losses.items()}
             reported |= {f"info/{k}": v for k, v in update.info.items()}
             reported = self.world.mean_info(reported)
-            seen |= reported
+            for key, value in reported.items():
+                seen.setdefault(key, []).append(value)
             info = {k: reported[f"info/{k}"] for k in update.info}
 
     def descend(self, update: Update) -> None:

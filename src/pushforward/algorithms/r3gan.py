@@ -1,0 +1,117 @@
+"""R3GAN: the relativistic GAN with both zero-centred penalties.
+
+Y. Huang, A. Gokaslan, V. Kuleshov and J. Tompkin, *The GAN is dead; long live the GAN! A Modern GAN
+Baseline*, NeurIPS 2024, eq. 2 to 4.
+
+Deviations from the paper:
+1. γ and the rate fall along a cosine over the whole run, as in the authors' code; Adam's β2 stays at
+   0.99, which theirs rises to from 0.9.
+2. The fakes of the critic's step and of the generator's are of different z, as in the authors' code.
+3. Networks are the recipe's (the paper's own is a ResNeXt-like one for GPUs).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from pushforward.algorithms.adversarial import (
+    AdversarialHyperparameters,
+    AdversarialModel,
+    refuse_batch_norm,
+)
+from pushforward.core import Clock, Draw, Player, Steps, Update
+from pushforward.errors import UserError
+from pushforward.objectives.adversarial import relativistic_critic, relativistic_generator
+from pushforward.objectives.penalties import zero_centred_penalties
+from pushforward.views import Look, ViewedCritic
+
+
+@dataclass(kw_only=True)
+class R3GANHyperparameters(AdversarialHyperparameters):
+    """The authors' settings for small images."""
+
+    beta1: float = 0.0
+    """Adam's decay of the first moment."""
+    beta2: float = 0.99
+    """Adam's decay of the second moment."""
+    lr_schedule: Literal["constant", "cosine"] = "cosine"
+    """How the rates change over the run: not at all, or along half a cosine down to `lr_end`."""
+    lr_end: float = 0.25
+    """The share of the rate that is left at the end of the cosine."""
+    gamma: float = 1.0
+    """γ, the weight of half the squared gradient on real data, and of that on generated data."""
+    gamma_end: float = 0.1
+    """The share of γ that is left at the end, along half a cosine."""
+
+    def check(self) -> None:
+        """Raise UserError at the first value that cannot be."""
+        super().check()
+        if not self.gamma > 0:
+            raise UserError(f"--gamma: {self.gamma}; expected a positive weight, such as 1")
+        for name in ("lr_end", "gamma_end"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(
+                    f"--{name.replace('_', '-')}: {getattr(self, name)}; expected a share in [0, 1]"
+                )
+
+    def rate(self, clock: Clock) -> float:
+        """The factor of the learning rates now."""
+        return _falling(clock, self.lr_end) if self.lr_schedule == "cosine" else 1.0
+
+    def gamma_at(self, clock: Clock) -> float:
+        """γ now."""
+        return self.gamma * _falling(clock, self.gamma_end)
+
+    def player(self, module: nn.Module, *, ema: float | None = None) -> Player:
+        """The player that moves this module."""
+        options = {"betas": (self.beta1, self.beta2)}
+        return Player(module=module, lr=self.lr, options=options, schedule=self.rate, ema=ema)
+
+
+class R3GAN(AdversarialModel):
+    """Pairs of real and generated data, by how much more real the critic finds the one; R1 and R2."""
+
+    hyper: R3GANHyperparameters
+
+    def __init__(self, *, generator: nn.Module, critic: ViewedCritic, hyper: R3GANHyperparameters) -> None:
+        refuse_batch_norm(critic, "a penalty on the critic's gradient")
+        super().__init__(generator=generator, critic=critic, hyper=hyper)
+
+    def step(self, draw: Draw) -> Steps:
+        """One step of the critic, one of the generator, on the same real data."""
+        x, gamma = draw().x, self.hyper.gamma_at(self.clock)
+        for _ in range(self.hyper.n_critic):
+            looks = self.critic(x, self.sample(len(x)), self.clock, differentiable=True)
+            adversarial = self.critic_terms(looks, relativistic_critic)
+            penalties = [
+                look.view.weight_critic * torch.stack(zero_centred_penalties(*_pairs(look))) for look in looks
+            ]
+            r1, r2 = torch.stack(penalties).sum(0)
+            yield Update({"critic": adversarial + gamma / 2 * (r1 + r2)}, {"r1": r1, "r2": r2})
+        yield Update({"generator": self.generator_loss(x)})
+
+    def generator_loss(self, x: Tensor) -> Tensor:
+        """Real scores are constants here: they are scored apart, without a graph."""
+        fake = self.generate(len(x))
+        with torch.no_grad():
+            references = [look.fake_scores for look in self.critic(None, x, self.clock)]
+        looks = self.critic(None, fake, self.clock)
+        return sum(
+            look.view.weight_generator * relativistic_generator(real, look.fake_scores)
+            for look, real in zip(looks, references, strict=True)
+        )
+
+
+def _pairs(look: Look) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    (real, fake), (real_scores, fake_scores) = look.seen(), look.pair()
+    return real_scores, real, fake_scores, fake
+
+
+def _falling(clock: Clock, end: float) -> float:
+    """From 1 to `end` along half a cosine over the run."""
+    return end + (1 - end) * 0.5 * (1 + math.cos(math.pi * clock.fraction))

@@ -1,0 +1,136 @@
+"""What the recipes of all adversarial models share: networks and views, from options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import nn
+
+from pushforward.algorithms.adversarial import AdversarialHyperparameters, AdversarialModel
+from pushforward.errors import UserError
+from pushforward.networks.critic import Critic
+from pushforward.networks.dcgan import ImageShape, dcgan_critic, dcgan_generator, dcgan_reconstructor
+from pushforward.networks.gan_mlp import maxout_critic, mlp_critic, mlp_generator, mlp_reconstructor
+from pushforward.networks.layers import AnyModule, Shape, normal_init_, normalise_spectrum_
+from pushforward.views import Identity, InstanceNoise, Packing, View, ViewedCritic
+
+Family = Literal["mlp", "maxout", "dcgan"]
+
+
+@dataclass(kw_only=True)
+class AdversarialRecipe(AdversarialHyperparameters):
+    """Options of every method with a generator and a critic."""
+
+    network: Literal["auto", "mlp", "maxout", "dcgan"] = "auto"
+    """Architecture; auto takes mlp for points and images under 16 pixels, and dcgan above. maxout is an mlp
+    with a maxout critic."""
+    hidden: tuple[int, ...] = (128, 128)
+    """Widths of the hidden layers of an mlp generator, from the noise outwards."""
+    critic_hidden: tuple[int, ...] = ()
+    """Widths of the hidden layers of an mlp or maxout critic; those of --hidden by default."""
+    width: int = 64
+    """Channels of a convolutional network at its finest scale; they double with each halving of the image."""
+    slope: float = 0.0
+    """Slope of the generator's rectifiers for negative inputs: 0 is ReLU, the paper's choice; 0.2 keeps a
+    unit from dying."""
+    generator_norm: Literal["auto", "none", "batch"] = "auto"
+    """Normalisation in the generator; auto takes batch for dcgan and none for others."""
+    critic_norm: Literal["none", "batch", "spectral"] = "none"
+    """Normalisation in the critic. batch is DCGAN's own, but scores then depend on the batch."""
+    init_std: float | None = None
+    """Draw initial weights from N(0, init_std²), as DCGAN and PacGAN do with 0.02; the family's own by
+    default."""
+    noise: float = 0.0
+    """Instance noise: standard deviation on all that the critic sees, at the start, in the data's units."""
+    noise_until: float = 1.0
+    """Share of the run over which the instance noise falls to nothing."""
+    pack: int = 1
+    """Samples that the critic sees at once (PacGAN's m)."""
+
+    algorithm: ClassVar[Callable[..., AdversarialModel]]
+
+    def build(self, shape: Shape) -> AdversarialModel:
+        """A freshly initialised model for points (d,) or images (channels, height, width)."""
+        self.check()
+        critic = ViewedCritic(self.critic_network(shape), self.views())
+        return type(self).algorithm(generator=self.generator_network(shape), critic=critic, hyper=self)
+
+    def check(self) -> None:
+        """Raise UserError at the first value that cannot be."""
+        super().check()
+        if self.pack < 1 or self.width < 1:
+            name, value = ("pack", self.pack) if self.pack < 1 else ("width", self.width)
+            raise UserError(f"--{name}: {value}; expected at least 1")
+        if self.noise < 0:
+            raise UserError(f"--noise: {self.noise}; expected a standard deviation of at least 0")
+        for name in ("hidden", "critic_hidden"):
+            widths = getattr(self, name)
+            if any(h < 1 for h in widths):
+                raise UserError(
+                    f"--{name.replace('_', '-')}: {' '.join(map(str, widths))}; expected widths of at least 1"
+                )
+        if not 0 <= self.slope < 1:
+            raise UserError(f"--slope: {self.slope}; expected at least 0 (ReLU) and less than 1")
+        if self.init_std is not None and not self.init_std > 0:
+            raise UserError(f"--init-std: {self.init_std}; expected a positive standard deviation")
+
+    def family(self, shape: Shape) -> Family:
+        """The architecture for this shape. Raises UserError for a convolutional one of points."""
+        if self.network == "auto":
+            return "dcgan" if len(shape) == 3 and min(shape[1:]) >= 16 else "mlp"
+        if self.network == "dcgan" and len(shape) != 3:
+            raise UserError(f"--network: {self.network}, but the data are points; take mlp or maxout")
+        return self.network
+
+    def views(self) -> list[View]:
+        """What the critic sees: the data as they are or with noise, packed or not."""
+        view = InstanceNoise(self.noise, until=self.noise_until) if self.noise else Identity()
+        return [view if self.pack == 1 else Packing(view, self.pack)]
+
+    def generator_network(self, shape: Shape) -> nn.Module:
+        """(b, latent_dim) -> (b, *shape)."""
+        family, norm = self.family(shape), self.generator_norm
+        batch_norm = norm == "batch" or (norm == "auto" and family == "dcgan")
+        latent_dim, slope = self.latent_dim, self.slope
+        if family == "dcgan":
+            network: nn.Module = dcgan_generator(
+                latent_dim, _image(shape), width=self.width, slope=slope, batch_norm=batch_norm
+            )
+        else:
+            network = mlp_generator(latent_dim, self.hidden, shape, slope=slope, batch_norm=batch_norm)
+        return self._initialised(network)
+
+    def critic_network(self, shape: Shape, *, codes: int = 0) -> Critic:
+        """(b, *shape) -> (b, 1), where packing widens the shape. codes: of a critic of pairs, their width."""
+        seen = (self.pack * shape[0], *shape[1:])
+        hidden, norm = self.critic_hidden or self.hidden, self.critic_norm
+        family = self.family(shape)
+        if family == "dcgan":
+            kind: Literal["none", "batch"] = "batch" if norm == "batch" else "none"
+            network = dcgan_critic(_image(seen), width=self.width, normalisation=kind, codes=codes)
+        elif norm == "batch":
+            raise UserError(f"--critic-norm: batch, but the {family} critic has none; take dcgan or 'none'")
+        elif family == "maxout":
+            network = maxout_critic(seen, hidden, codes=codes)
+        else:
+            network = mlp_critic(seen, hidden, codes=codes)
+        network = self._initialised(network)
+        return normalise_spectrum_(network) if norm == "spectral" else network
+
+    def reconstructor_network(self, shape: Shape) -> nn.Module:
+        """(b, *shape) -> (b, latent_dim)."""
+        if self.family(shape) == "dcgan":
+            network: nn.Module = dcgan_reconstructor(_image(shape), self.latent_dim, width=self.width)
+        else:
+            network = mlp_reconstructor(shape, self.latent_dim, self.hidden[::-1])
+        return self._initialised(network)
+
+    def _initialised(self, network: AnyModule) -> AnyModule:
+        return network if self.init_std is None else normal_init_(network, self.init_std)
+
+
+def _image(shape: Shape) -> ImageShape:
+    c, h, w = shape
+    return c, h, w

@@ -1,0 +1,91 @@
+"""The recipes of the adversarial methods: each its paper's hyper-parameters and the shared options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pushforward.algorithms.gan import GAN, GANHyperparameters, MinimaxGAN
+from pushforward.algorithms.lsgan import LSGAN, LSGANHyperparameters
+from pushforward.algorithms.r3gan import R3GAN, R3GANHyperparameters
+from pushforward.algorithms.unrolled import UnrolledGAN, UnrolledHyperparameters
+from pushforward.algorithms.veegan import VEEGAN, VEEGANHyperparameters
+from pushforward.algorithms.wgan import WGAN, WGANHyperparameters
+from pushforward.algorithms.wgan_gp import WGANGP, WGANGPHyperparameters
+from pushforward.networks.layers import Shape
+from pushforward.recipes.adversarial import AdversarialRecipe
+from pushforward.views import ViewedCritic
+
+
+@dataclass(kw_only=True)
+class GANRecipe(GANHyperparameters, AdversarialRecipe):
+    """Options of `train gan`."""
+
+    algorithm: ClassVar = GAN
+
+
+@dataclass(kw_only=True)
+class MinimaxGANRecipe(GANHyperparameters, AdversarialRecipe):
+    """Options of `train gan-minimax`."""
+
+    algorithm: ClassVar = MinimaxGAN
+
+
+@dataclass(kw_only=True)
+class PacGANRecipe(GANHyperparameters, AdversarialRecipe):
+    """Options of `train pacgan`: the GAN whose critic sees --pack samples at once."""
+
+    algorithm: ClassVar = GAN
+    pack: int = 2
+    """Samples that the critic sees at once (PacGAN's m)."""
+
+
+@dataclass(kw_only=True)
+class LSGANRecipe(LSGANHyperparameters, AdversarialRecipe):
+    """Options of `train lsgan`."""
+
+    algorithm: ClassVar = LSGAN
+
+
+@dataclass(kw_only=True)
+class WGANRecipe(WGANHyperparameters, AdversarialRecipe):
+    """Options of `train wgan`."""
+
+    algorithm: ClassVar = WGAN
+
+
+@dataclass(kw_only=True)
+class WGANGPRecipe(WGANGPHyperparameters, AdversarialRecipe):
+    """Options of `train wgan-gp`."""
+
+    algorithm: ClassVar = WGANGP
+
+
+@dataclass(kw_only=True)
+class UnrolledRecipe(UnrolledHyperparameters, AdversarialRecipe):
+    """Options of `train unrolled`."""
+
+    algorithm: ClassVar = UnrolledGAN
+
+
+@dataclass(kw_only=True)
+class R3GANRecipe(R3GANHyperparameters, AdversarialRecipe):
+    """Options of `train r3gan`."""
+
+    algorithm: ClassVar = R3GAN
+
+
+@dataclass(kw_only=True)
+class VEEGANRecipe(VEEGANHyperparameters, AdversarialRecipe):
+    """Options of `train veegan`."""
+
+    def build(self, shape: Shape) -> VEEGAN:
+        """A freshly initialised model, with a critic of pairs and a reconstructor."""
+        self.check()
+        critic = ViewedCritic(self.critic_network(shape, codes=self.latent_dim), self.views())
+        return VEEGAN(
+            generator=self.generator_network(shape),
+            critic=critic,
+            reconstructor=self.reconstructor_network(shape),
+            hyper=self,
+        )

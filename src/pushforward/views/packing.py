@@ -1,0 +1,37 @@
+"""Packing.
+
+Z. Lin, A. Khetan, G. Fanti and S. Oh, *PacGAN: The Power of Two Samples in Generative Adversarial Networks*,
+NeurIPS 2018, section 3: a critic that sees m samples at once sees that they are too much alike.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from pushforward.core import Clock
+from pushforward.errors import UserError
+from pushforward.views.view import View
+
+
+class Packing(View):
+    """m neighbours of a batch, joined along the channels (of images) or coordinates (of points).
+
+    It wraps another view, since what each sample looks like comes before how many are seen.
+    """
+
+    def __init__(self, view: View, m: int) -> None:
+        super().__init__(
+            weight_critic=view.weight_critic, weight_generator=view.weight_generator, head=view.head
+        )
+        if m < 2:
+            raise UserError(f"--pack: {m}; expected at least 2 samples, or leave it out for none")
+        self.view, self.m = view, m
+
+    def forward(self, x: Tensor, clock: Clock) -> Tensor:
+        """(b, c, *s) -> (b / m, m c, *s). Raises UserError where m does not divide b."""
+        b = len(x)
+        if b % self.m:
+            raise UserError(
+                f"--pack: {self.m} does not divide a batch of {b}; take a multiple as --batch-size"
+            )
+        return self.view(x, clock).reshape(b // self.m, self.m * x.shape[1], *x.shape[2:])
