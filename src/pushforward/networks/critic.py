@@ -6,6 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from pushforward.networks.layers import rectifier
+
+PAIR_HIDDEN = 256
+
 
 class Critic(nn.Module):
     """score = head(trunk(x)), or head(trunk(x) beside z) for a critic of pairs.
@@ -23,3 +27,12 @@ class Critic(nn.Module):
         """(b, 1). z: only for a critic that was made for pairs."""
         features = self.trunk(x)
         return self.head(features if z is None else torch.cat([features, z], dim=1))
+
+
+def score_head(features: int, *, codes: int = 0, slope: float = 0.2) -> nn.Module:
+    """(b, features + codes) -> (b, 1): linear, or for pairs one hidden layer, where x and z can meet."""
+    if not codes:
+        return nn.Linear(features, 1)
+    return nn.Sequential(
+        nn.Linear(features + codes, PAIR_HIDDEN), rectifier(slope), nn.Linear(PAIR_HIDDEN, 1)
+    )

@@ -14,15 +14,12 @@ from typing import Literal
 
 from torch import nn
 
-from pushforward.errors import UserError
-from pushforward.networks.conv import Size, pyramid, stride_kernel
-from pushforward.networks.critic import Critic
+from pushforward.networks.conv import channels, pyramid_of, stride_kernel
+from pushforward.networks.critic import Critic, score_head
 from pushforward.networks.layers import ChannelsLast, he_init_, normal_init_, normalise_spectrum_, rectifier
 
 ImageShape = tuple[int, int, int]
 Normalisation = Literal["none", "batch", "spectral"]
-SMALLEST = 8
-PAIR_HIDDEN = 256
 
 
 def dcgan_generator(
@@ -33,7 +30,7 @@ def dcgan_generator(
     width: channels of the last hidden layer; they double with each halving of the size, up to 8 · width.
     slope: of the rectifier for negative inputs, 0 for the paper's ReLU.
     """
-    sizes, widths = _sizes(shape), _widths(width, shape)
+    sizes, widths = pyramid_of(shape), _widths(width, shape)
     h, w = sizes[-1]
     layers: list[nn.Module] = [
         nn.Linear(latent_dim, widths[-1] * h * w, bias=not batch_norm),
@@ -68,13 +65,7 @@ def dcgan_critic(
     al. 2018's, of every weight. codes: width of the z of a critic of pairs, which joins the features.
     """
     trunk = _trunk(shape, width, slope, batch_norm=normalisation == "batch")
-    features = _features(shape, width)
-    head: nn.Module = nn.Linear(features, 1)
-    if codes:
-        head = nn.Sequential(
-            nn.Linear(features + codes, PAIR_HIDDEN), rectifier(slope), nn.Linear(PAIR_HIDDEN, 1)
-        )
-    critic = Critic(trunk, head)
+    critic = Critic(trunk, score_head(_features(shape, width), codes=codes, slope=slope))
     critic = normal_init_(critic) if normalisation == "batch" else he_init_(critic, slope)
     return normalise_spectrum_(critic) if normalisation == "spectral" else critic
 
@@ -91,7 +82,7 @@ def dcgan_reconstructor(
 def _trunk(shape: ImageShape, width: int, slope: float, *, batch_norm: bool) -> nn.Sequential:
     layers: list[nn.Module] = [ChannelsLast()]
     for fine, (inputs, outputs) in zip(
-        _sizes(shape), pairwise([shape[0], *_widths(width, shape)]), strict=False
+        pyramid_of(shape), pairwise([shape[0], *_widths(width, shape)]), strict=False
     ):
         normalised = batch_norm and len(layers) > 1
         layers.append(
@@ -103,16 +94,9 @@ def _trunk(shape: ImageShape, width: int, slope: float, *, batch_norm: bool) -> 
 
 
 def _features(shape: ImageShape, width: int) -> int:
-    h, w = _sizes(shape)[-1]
+    h, w = pyramid_of(shape)[-1]
     return _widths(width, shape)[-1] * h * w
 
 
-def _sizes(shape: ImageShape) -> list[Size]:
-    _, h, w = shape
-    if min(h, w) < SMALLEST:
-        raise UserError(f"--data: images of {h}x{w}; expected sides of at least {SMALLEST} pixels")
-    return pyramid(h, w)
-
-
 def _widths(width: int, shape: ImageShape) -> list[int]:
-    return [width * min(8, 2**i) for i in range(len(_sizes(shape)) - 1)]
+    return channels(width, len(pyramid_of(shape)) - 1, widest=8 * width)
