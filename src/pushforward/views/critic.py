@@ -86,7 +86,7 @@ class ViewedCritic(nn.Module):
     ) -> Look:
         seen = [_leaf(view(x, clock), leaf) for x in (real, fake) if x is not None]
         extra = [] if codes is None else [codes[-len(seen) :]]
-        return self._joined(view, seen, self._apply(self._scorer(view), seen, *extra))
+        return self._joined(view, seen, self._each(self._scorer(view), seen, *extra))
 
     def _looks(
         self, real: Tensor | None, fake: Tensor, clock: Clock, codes: Codes | None, leaf: bool
@@ -94,7 +94,7 @@ class ViewedCritic(nn.Module):
         """Several views, or a view with a head of its own: one pass of the trunk for all, then the heads."""
         views = [self._view(i) for i in range(len(self.views))]
         seen = [[_leaf(v(x, clock), leaf) for x in (real, fake) if x is not None] for v in views]
-        features = self._apply(self.network.trunk, [x for parts in seen for x in parts])
+        features = self._each(self.network.trunk, [x for parts in seen for x in parts])
         sides = len(seen[0])
         if codes is not None:
             own = codes[-sides:]
@@ -106,7 +106,7 @@ class ViewedCritic(nn.Module):
             looks.append(self._joined(view, seen[i], scores))
         return looks
 
-    def _apply(self, f: Callable[..., Tensor], *columns: Sequence[Tensor]) -> list[Tensor]:
+    def _each(self, f: Callable[..., Tensor], *columns: Sequence[Tensor]) -> list[Tensor]:
         """f of each row of the columns, in one call where its results do not depend on each other."""
         if len(columns[0]) == 1 or self.has_batch_norm:
             return [f(*row) for row in zip(*columns, strict=True)]
