@@ -125,8 +125,8 @@ def config_from(content: Mapping[str, Any], *, where: str) -> RunConfig:
         raise UserError(f"{where}: provenance: {content['provenance']!r}; expected a mapping")
     return RunConfig(
         method=method,
-        train=_validated(TrainOptions, content.get("train") or {}, f"{where}: train."),
-        options=_validated(recipe_class(method), content.get("options") or {}, f"{where}: options."),
+        train=validated(TrainOptions, content.get("train") or {}, f"{where}: train."),
+        options=validated(recipe_class(method), content.get("options") or {}, f"{where}: options."),
         provenance=dict(content.get("provenance") or {}),
     )
 
@@ -143,7 +143,8 @@ def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any], prefix: str 
     return lines
 
 
-def _validated(kind: type[Any], content: Mapping[str, Any], prefix: str) -> Any:
+def validated(kind: type[Any], content: Mapping[str, Any], prefix: str) -> Any:
+    """An options dataclass from a plain mapping. Raises UserError with `prefix` before the field at fault."""
     import pydantic
 
     if not isinstance(content, Mapping):

@@ -21,7 +21,9 @@ class Stream:
     `n * world` rows and hands this process its contiguous share; positions count rows over all
     processes. The images lie on `device` as bytes. The global random streams are not touched.
 
-    batch_size: images a draw, over all processes. Raises UserError where `world` does not divide it.
+    batch_size: images a draw, over all processes. weights: of the rows of a name, not negative, of any sum:
+    an epoch then has row i ⌊n w_i / Σ w⌋ or ⌈n w_i / Σ w⌉ times, n w_i / Σ w on average; equal weights are
+    a shuffle. Raises UserError where `world` does not divide the batch, or the weights do not fit.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class Stream:
         rank: int = 0,
         world: int = 1,
         device: torch.device | str = "cpu",
+        weights: Mapping[str, Tensor] | None = None,
     ) -> None:
         if batch_size < 1 or batch_size % world:
             raise UserError(
@@ -45,6 +48,7 @@ class Stream:
         self._sources = {name: source.to(device) for name, source in sources.items()}
         self._device, self._seed, self._rank, self._world = torch.device(device), seed, rank, world
         self._share = batch_size // world
+        self._shares = {name: _shares(name, w, len(sources[name])) for name, w in (weights or {}).items()}
         self._positions = dict.fromkeys(self._sources, 0)
         self._epochs: dict[str, tuple[int, Tensor]] = {}  # name -> the shuffle in use, on the device
 
@@ -102,4 +106,26 @@ class Stream:
     def _shuffle(self, name: str, epoch: int) -> Tensor:
         key = hashlib.blake2b(repr((self._seed, name, epoch)).encode(), digest_size=8).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(key, "big") >> 1)
-        return torch.randperm(len(self._sources[name]), generator=generator)
+        order = torch.randperm(len(self._sources[name]), generator=generator)
+        if name not in self._shares:
+            return order
+        return _systematic(self._shares[name], generator)[order]
+
+
+def _shares(name: str, weights: Tensor, n: int) -> Tensor:
+    """Weights as shares that sum to 1, in double on the CPU."""
+    w = weights.detach().to("cpu", torch.float64)
+    if w.shape != (n,) or not bool((w >= 0).all()) or not 0 < float(w.sum()) < float("inf"):
+        raise UserError(
+            f"weights: of '{name}', shape {tuple(weights.shape)}; expected {n} finite numbers of at least 0, "
+            "not all 0"
+        )
+    return w / w.sum()
+
+
+def _systematic(shares: Tensor, generator: torch.Generator) -> Tensor:
+    """n rows, ascending: those under the teeth of a comb of n teeth, laid at random over the shares."""
+    n = len(shares)
+    teeth = (torch.arange(n) + torch.rand(1, generator=generator, dtype=torch.float64)) / n
+    rows = torch.searchsorted(shares.cumsum(0), teeth, right=True)
+    return rows.clamp(max=int(shares.nonzero().max()))  # the sum of the shares is 1 but for rounding

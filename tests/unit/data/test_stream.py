@@ -126,3 +126,59 @@ def test_mistakes_name_what_there_is():
         stream().restore({"a": 3})
     with pytest.raises(UserError, match="no images"):
         Stream({"data": numbered(3).subset([])}, batch_size=1, seed=0)
+
+
+def counts(draw, n):
+    return torch.bincount(draw(n=n).index, minlength=n)
+
+
+def test_equal_weights_show_every_row_once_an_epoch():
+    draw = stream(50, weights={"data": torch.full((50,), 0.3)})
+    first, second = draw(n=50).index, draw(n=50).index
+    assert torch.equal(first.sort().values, torch.arange(50))
+    assert torch.equal(second.sort().values, torch.arange(50))
+    assert not torch.equal(first, second)
+
+
+def test_a_weighted_epoch_has_each_row_as_often_as_its_weight_says_rounded_up_or_down():
+    w = torch.rand(40, generator=torch.Generator().manual_seed(1)) ** 4
+    w[[0, 7, 39]] = 0
+    expected = 40 * w.double() / w.double().sum()
+    draw = stream(40, weights={"data": w})
+    seen = torch.stack([counts(draw, 40) for _ in range(400)])
+    assert ((seen == expected.floor()) | (seen == expected.ceil())).all()
+    # The mean over epochs is unbiased: each count is a floor plus a Bernoulli draw.
+    sd = (expected.frac() * (1 - expected.frac()) / 400).sqrt()
+    assert ((seen.double().mean(0) - expected).abs() <= 4.5 * sd + 1e-12).all()
+
+
+def test_a_weighted_epoch_is_shuffled():
+    draw = stream(100, weights={"data": torch.arange(100.0)})
+    rows = draw(n=100).index.double()
+    assert torch.corrcoef(torch.stack([rows, torch.arange(100.0).double()]))[0, 1].abs() < 0.4
+
+
+def test_one_heavy_row_is_all_that_is_drawn():
+    w = torch.zeros(10)
+    w[4] = 1e-30
+    assert (stream(weights={"data": w})(n=30).index == 4).all()
+
+
+def test_a_weighted_stream_resumes_from_its_position_and_tells_its_rows():
+    weights = {"data": torch.arange(10.0) + 0.5}
+    draw = stream(weights=weights)
+    for _ in range(5):
+        draw()
+    state, expected = draw.state(), [draw().index for _ in range(7)]
+    again = stream(weights=weights)
+    again.restore(state)
+    assert torch.equal(again.rows_of("data", 20, 4), expected[0])
+    assert all(torch.equal(again().index, rows) for rows in expected)
+    many = [stream(weights=weights, rank=r, world=2) for r in range(2)]
+    assert torch.equal(torch.cat([m().index for m in many]), stream(weights=weights)().index)
+
+
+@pytest.mark.parametrize("w", [[1.0] * 9, [1.0] * 9 + [-0.1], [0.0] * 10, [1.0] * 9 + [float("nan")]])
+def test_weights_that_cannot_be_are_refused(w):
+    with pytest.raises(UserError, match="weights: of 'data'.*expected 10 finite numbers of at least 0"):
+        stream(weights={"data": torch.tensor(w)})
