@@ -14,18 +14,19 @@ from pushforward.networks.critic import Critic
 from pushforward.networks.dcgan import ImageShape, dcgan_critic, dcgan_generator, dcgan_reconstructor
 from pushforward.networks.gan_mlp import maxout_critic, mlp_critic, mlp_generator, mlp_reconstructor
 from pushforward.networks.layers import AnyModule, Shape, normal_init_, normalise_spectrum_
+from pushforward.networks.residual import residual_critic, residual_generator
 from pushforward.views import Identity, InstanceNoise, Packing, View, ViewedCritic
 
-Family = Literal["mlp", "maxout", "dcgan"]
+Family = Literal["mlp", "maxout", "dcgan", "residual"]
 
 
 @dataclass(kw_only=True)
 class AdversarialRecipe(AdversarialHyperparameters):
     """Options of every method with a generator and a critic."""
 
-    network: Literal["auto", "mlp", "maxout", "dcgan"] = "auto"
+    network: Literal["auto", "mlp", "maxout", "dcgan", "residual"] = "auto"
     """Architecture; auto takes mlp for points and images under 16 pixels, and dcgan above. maxout is an mlp
-    with a maxout critic."""
+    with a maxout critic; residual has blocks and no normalisation."""
     hidden: tuple[int, ...] = (128, 128)
     """Widths of the hidden layers of an mlp generator, from the noise outwards."""
     critic_hidden: tuple[int, ...] = ()
@@ -80,8 +81,8 @@ class AdversarialRecipe(AdversarialHyperparameters):
         """The architecture for this shape. Raises UserError for a convolutional one of points."""
         if self.network == "auto":
             return "dcgan" if len(shape) == 3 and min(shape[1:]) >= 16 else "mlp"
-        if self.network == "dcgan" and len(shape) != 3:
-            raise UserError(f"--network: {self.network}, but the data are points; take mlp or maxout")
+        if self.network in ("dcgan", "residual") and len(shape) != 3:
+            raise UserError(f"--network: {self.network}, but --data holds points; take mlp or maxout")
         return self.network
 
     def views(self) -> list[View]:
@@ -93,13 +94,18 @@ class AdversarialRecipe(AdversarialHyperparameters):
         """(b, latent_dim) -> (b, *shape)."""
         family, norm = self.family(shape), self.generator_norm
         batch_norm = norm == "batch" or (norm == "auto" and family == "dcgan")
-        latent_dim, slope = self.latent_dim, self.slope
-        if family == "dcgan":
-            network: nn.Module = dcgan_generator(
-                latent_dim, _image(shape), width=self.width, slope=slope, batch_norm=batch_norm
-            )
-        else:
-            network = mlp_generator(latent_dim, self.hidden, shape, slope=slope, batch_norm=batch_norm)
+        latent_dim, width, slope = self.latent_dim, self.width, self.slope
+        match family:
+            case "dcgan":
+                network = dcgan_generator(
+                    latent_dim, _image(shape), width=width, slope=slope, batch_norm=batch_norm
+                )
+            case "residual" if batch_norm:
+                raise UserError("--generator-norm: batch, but the residual network has none; leave it out")
+            case "residual":
+                network = residual_generator(latent_dim, _image(shape), width=width, slope=slope)
+            case _:
+                network = mlp_generator(latent_dim, self.hidden, shape, slope=slope, batch_norm=batch_norm)
         return self._initialised(network)
 
     def critic_network(self, shape: Shape, *, codes: int = 0) -> Critic:
@@ -107,21 +113,24 @@ class AdversarialRecipe(AdversarialHyperparameters):
         seen = (self.pack * shape[0], *shape[1:])
         hidden, norm = self.critic_hidden or self.hidden, self.critic_norm
         family = self.family(shape)
-        if family == "dcgan":
-            kind: Literal["none", "batch"] = "batch" if norm == "batch" else "none"
-            network = dcgan_critic(_image(seen), width=self.width, normalisation=kind, codes=codes)
-        elif norm == "batch":
+        if norm == "batch" and family != "dcgan":
             raise UserError(f"--critic-norm: batch, but the {family} critic has none; take dcgan or 'none'")
-        elif family == "maxout":
-            network = maxout_critic(seen, hidden, codes=codes)
-        else:
-            network = mlp_critic(seen, hidden, codes=codes)
+        match family:
+            case "dcgan":
+                kind: Literal["none", "batch"] = "batch" if norm == "batch" else "none"
+                network = dcgan_critic(_image(seen), width=self.width, normalisation=kind, codes=codes)
+            case "residual":
+                network = residual_critic(_image(seen), width=self.width, codes=codes)
+            case "maxout":
+                network = maxout_critic(seen, hidden, codes=codes)
+            case _:
+                network = mlp_critic(seen, hidden, codes=codes)
         network = self._initialised(network)
         return normalise_spectrum_(network) if norm == "spectral" else network
 
     def reconstructor_network(self, shape: Shape) -> nn.Module:
         """(b, *shape) -> (b, latent_dim)."""
-        if self.family(shape) == "dcgan":
+        if self.family(shape) in ("dcgan", "residual"):
             network: nn.Module = dcgan_reconstructor(_image(shape), self.latent_dim, width=self.width)
         else:
             network = mlp_reconstructor(shape, self.latent_dim, self.hidden[::-1])

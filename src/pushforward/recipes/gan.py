@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pushforward.algorithms.gan import GAN, GANHyperparameters, MinimaxGAN
 from pushforward.algorithms.lsgan import LSGAN, LSGANHyperparameters
@@ -73,6 +73,10 @@ class R3GANRecipe(R3GANHyperparameters, AdversarialRecipe):
     """Options of `train r3gan`."""
 
     algorithm: ClassVar = R3GAN
+    slope: float = 0.2
+    """Slope of the generator's rectifiers for negative inputs, as in the paper."""
+    generator_norm: Literal["auto", "none", "batch"] = "none"
+    """Normalisation in the generator: none, as in the paper."""
 
 
 @dataclass(kw_only=True)
