@@ -40,7 +40,7 @@ def gradient_penalty(
 
     one_sided: only norms above 1 count, section 4's max(0, ‖∇D(x̂)‖₂ - 1)². Needs as many fakes as reals.
     """
-    eps = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
+    eps = torch.rand(len(real), *[1] * (real.ndim - 1), dtype=real.dtype, device=real.device)
     x_hat = torch.lerp(fake.detach(), real.detach(), eps).requires_grad_()
     excess = input_gradient(critic(x_hat), x_hat).norm(dim=1) - 1
     return (excess.relu() if one_sided else excess).square().mean()
