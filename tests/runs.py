@@ -44,7 +44,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "wgan-gp, one-sided": ("wgan-gp", {**TINY, "network": "maxout", "n_critic": 2, "one_sided": True}),
     "vae, gaussian rloo": ("vae", {**TINY, "estimator": "rloo", "samples": 3}),
 }
-METHOD_NAMES = [*METHODS, *VARIANTS]
+METHOD_NAMES = [*(m.name for m in METHODS.values() if m.kind == "algorithm"), *VARIANTS]
 SHAPE = (1, 8, 8)
 
 

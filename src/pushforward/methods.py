@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pushforward.errors import UserError, did_you_mean
 
@@ -13,13 +13,15 @@ from pushforward.errors import UserError, did_you_mean
 class Method:
     """One trainable method.
 
-    recipe: "module:Class" of a dataclass of options with `build(shape) -> Algorithm`.
+    recipe: "module:Class" of a dataclass of options with `build(shape) -> Algorithm`. kind: an "ensemble"
+    has no step, but trains algorithms one after another.
     """
 
     name: str
     recipe: str
     summary: str
     paper: str
+    kind: Literal["algorithm", "ensemble"] = "algorithm"
 
 
 METHODS = {
@@ -102,6 +104,13 @@ METHODS = {
             "pushforward.recipes.gan:R3GANRecipe",
             "relativistic GAN with both gradient penalties: the modern default for images",
             "Huang et al. 2024",
+        ),
+        Method(
+            "adagan",
+            "pushforward.ensembles.recipe:AdaGANRecipe",
+            "a mixture of gan or another method, each trained on what those before it miss",
+            "Tolstikhin et al. 2017",
+            kind="ensemble",
         ),
     )
 }

@@ -180,5 +180,5 @@ def test_a_weighted_stream_resumes_from_its_position_and_tells_its_rows():
 
 @pytest.mark.parametrize("w", [[1.0] * 9, [1.0] * 9 + [-0.1], [0.0] * 10, [1.0] * 9 + [float("nan")]])
 def test_weights_that_cannot_be_are_refused(w):
-    with pytest.raises(UserError, match="weights: of 'data'.*expected 10 finite numbers of at least 0"):
+    with pytest.raises(UserError, match=r"weights: of 'data'.*expected 10 finite numbers of at least 0"):
         stream(weights={"data": torch.tensor(w)})

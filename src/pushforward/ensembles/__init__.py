@@ -1,0 +1,1 @@
+"""Several models trained one after another, that sample, save and load as one."""
