@@ -25,8 +25,8 @@ def collapse_cure(config: RunConfig) -> str:
     if config.method == "beta-vae":
         return _loosened(config.options)
     words = ["pushforward", "train", "beta-vae"]
-    words += _changed(config.train, TrainOptions(), KEPT_TRAIN)
-    words += _changed(config.options, recipe_class("beta-vae")(), KEPT)
+    words += changed(config.train, TrainOptions(), KEPT_TRAIN)
+    words += changed(config.options, recipe_class("beta-vae")(), KEPT)
     return shlex.join([*words, "--free-bits", f"{FREE_NATS:g}", "--warm-up", f"{RISE:g}"])
 
 
@@ -42,7 +42,8 @@ def _loosened(options: Any) -> str:
     return f"--free-bits {FREE_NATS:g} --warm-up {RISE:g}"
 
 
-def _changed(given: Any, usual: Any, names: tuple[str, ...]) -> list[str]:
+def changed(given: Any, usual: Any, names: tuple[str, ...]) -> list[str]:
+    """The words of a command line for those of the named options that are not as usual."""
     known = {f.name for f in dataclasses.fields(given)} & {f.name for f in dataclasses.fields(usual)}
     words = []
     for name in names:

@@ -1,0 +1,250 @@
+"""The health of adversarial training: modes, dead units, the critic, and the gradient that it passes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pushforward.core import Batch, Clock, Finding, Observation, Observer, Snapshot, to_float
+from pushforward.data import Dataset
+from pushforward.diagnostics import critic as judge
+from pushforward.diagnostics.dead_units import LayerActivity, diagnose_dead_units, watched
+from pushforward.diagnostics.mode_collapse import (
+    Collapse,
+    collapse_in_cells,
+    collapse_in_modes,
+    diagnose_mode_collapse,
+)
+from pushforward.diagnostics.oscillation import diagnose_oscillation
+from pushforward.metrics import diversity
+from pushforward.metrics.modes import mode_statistics
+from pushforward.observers.history import History
+from pushforward.views import Look, Packing
+
+POINTS, IMAGES = 2500, 1000  # samples that modes are counted among
+CHUNK = 250  # images generated at once
+SCORED_POINTS, SCORED_IMAGES = 512, 128
+SETTLED = 0.25  # of the run: before it, few modes and an eager critic are how training begins
+
+
+@dataclass(frozen=True)
+class CriticFigures:
+    """What one look at the critic came to; the slope is None for a critic of pairs."""
+
+    separation: float
+    saturation: float
+    slope: judge.Lipschitz | None
+
+
+class AdversarialHealth(Observer):
+    """Looks at a model with a generator and a critic, about twenty times a run; not at step 0.
+
+    data: what it is trained on, with its modes where they are known. batch_size: of the training step that
+    the generator's gradient is read from. remedies: a command for each finding, by the finding's name or its
+    beginning. sigmoid: whether the generator's loss goes through a sigmoid of the score.
+
+    What findings about a trend need of earlier looks is in the run folder's `diagnosis.jsonl`; rows that a
+    resume has undone are dropped.
+    """
+
+    def __init__(
+        self,
+        data: Dataset,
+        *,
+        every: int,
+        batch_size: int,
+        remedies: Mapping[str, str] | None = None,
+        sigmoid: bool = True,
+    ) -> None:
+        self.data = data
+        self.every = every
+        self.batch_size = batch_size
+        self.remedies = remedies or {}
+        self.sigmoid = sigmoid
+        self._points = data.images.ndim == 2
+        self._reference: Reference | None = None
+
+    def due(self, clock: Clock) -> bool:
+        """Every `every` steps and at the end, but not at step 0."""
+        last = clock.step == clock.steps
+        return clock.step > 0 and (last or (self.every > 0 and clock.step % self.every == 0))
+
+    def observe(self, snapshot: Snapshot) -> Observation:
+        """Measure, remember, and judge."""
+        self._reference = self._reference or Reference(self.data, POINTS if self._points else IMAGES)
+        torch.manual_seed(0)  # the same noise each time, so that changes are the model's
+        model: Any = snapshot.algorithm
+        with watched(model.generator) as layers:
+            samples = self._samples(model)
+        if not bool(torch.isfinite(samples).all()):
+            return Observation()
+        collapse, counts, metrics = self._reference.measure(samples)
+        seen = self._critic(model, snapshot.clock)
+        gradient = judge.generator_gradient(model, self._draw(snapshot.device))
+        metrics |= _dead(layers) | _figures(seen, gradient, sigmoid=self.sigmoid)
+        history = History(snapshot.folder / "diagnosis.jsonl", snapshot.clock.step)
+        history.add(
+            modes=counts.tolist(),
+            separation=seen.separation,
+            saturation=seen.saturation,
+            slope=None if seen.slope is None else seen.slope.mean,
+            gradient=gradient,
+        )
+        if snapshot.clock.fraction < SETTLED:
+            return Observation(metrics=metrics)
+        found = [self._collapse(collapse), self._dead_units(layers), *self._trends(history, model)]
+        return Observation(metrics=metrics, findings=[f for f in found if f is not None])
+
+    # -- looking -----------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def _samples(self, model: Any) -> Tensor:
+        if self._points:
+            return model.sample(POINTS)
+        return torch.cat([model.sample(CHUNK) for _ in range(IMAGES // CHUNK)])
+
+    def _critic(self, model: Any, clock: Clock) -> CriticFigures:
+        n = min(SCORED_POINTS if self._points else SCORED_IMAGES, len(self.data))
+        n -= n % _packed(model)
+        z = model.sample_prior(n)
+        x = to_float(self._rows(n).to(z.device))
+        with torch.no_grad():
+            fake = model.decode(z)
+            real_scores, fake_scores, look = _scored(model, x, fake, z, clock)
+        slope = None if look is None else judge.lipschitz(look.critic, *look.seen())
+        return CriticFigures(judge.separation(real_scores, fake_scores), judge.saturation(fake_scores), slope)
+
+    def _rows(self, n: int) -> Tensor:
+        order = torch.randperm(len(self.data), generator=torch.Generator().manual_seed(1))
+        return self.data.images[order[:n]]
+
+    def _draw(self, device: torch.device) -> Any:
+        def draw(name: str = "data", n: int | None = None) -> Batch:
+            rows = torch.randint(len(self.data), (n or self.batch_size,))
+            labels = self.data.labels
+            return Batch(
+                to_float(self.data.images[rows].to(device)),
+                None if labels is None else labels[rows].to(device),
+                rows,
+            )
+
+        return draw
+
+    # -- judging -----------------------------------------------------------------------------------
+
+    def _collapse(self, collapse: Collapse) -> Finding | None:
+        names = self.data.classes if self.data.modes is not None else None
+        return diagnose_mode_collapse(
+            collapse, names=names or (), what=self._what, command=self._remedy("mode-collapse")
+        )
+
+    def _dead_units(self, layers: Mapping[str, LayerActivity]) -> Finding | None:
+        named = {str(i): layer for i, layer in enumerate(layers.values(), 1)}
+        return diagnose_dead_units(named, command=self._remedy("dead-units"))
+
+    def _trends(self, history: History, model: Any) -> list[Finding | None]:
+        separations = history.column("separation")
+        found = [
+            judge.diagnose_vanishing(
+                history.column("gradient"), separations, command=self._remedy("vanishing-gradient")
+            ),
+            diagnose_oscillation(
+                [torch.tensor(row) for row in history.column("modes")],
+                what=self._what,
+                command=self._remedy("mode-oscillation"),
+            ),
+        ]
+        if self.sigmoid:
+            remedy = self._remedy("critic-saturated")
+            found.append(judge.diagnose_saturation(separations, history.column("saturation"), command=remedy))
+        weight = getattr(model.hyper, "penalty", None)
+        if weight is not None:
+            slopes = history.column("slope")
+            found.append(judge.diagnose_slope(slopes, weight=weight, command=self._remedy("slope-not-held")))
+        return found
+
+    def _remedy(self, finding: str) -> str:
+        return self.remedies.get(finding, "")
+
+    @property
+    def _what(self) -> str:
+        return "modes" if self.data.modes is not None else "cells of the real data"
+
+
+class Reference:
+    """Real data, measured once: their modes or cells, their spread, their near-duplicates."""
+
+    def __init__(self, data: Dataset, n: int) -> None:
+        order = torch.randperm(len(data), generator=torch.Generator().manual_seed(0))
+        real = diversity.features(to_float(data.images[order[:n]].cpu()))
+        self.modes = data.modes
+        self.spread = diversity.mean_distance(real)
+        if self.modes is None:
+            self.cells = diversity.cells(real)
+            nearest = diversity.nearest_distances(real)
+            self.usual = nearest.median().item()
+            self.duplicates = diversity.near_duplicates(real, self.usual)
+
+    def measure(self, samples: Tensor) -> tuple[Collapse, Tensor, dict[str, float]]:
+        """The verdict, samples by their nearest mode or cell, and figures to log."""
+        features = diversity.features(samples.cpu())
+        spread = diversity.mean_distance(features) / self.spread if self.spread else 1.0
+        if self.modes is not None:
+            centres = torch.as_tensor(self.modes.centres)
+            statistics = mode_statistics(features, centres, radius=self.modes.radius)
+            known = {
+                "modes": float(statistics.found),
+                "high_quality": statistics.quality,
+                "reverse_kl": statistics.reverse_kl,
+            }
+            collapse = collapse_in_modes(statistics, spread=spread)
+            return collapse, statistics.nearest, {**known, "spread": spread}
+        duplicates = diversity.near_duplicates(features, self.usual)
+        collapse = collapse_in_cells(
+            self.cells.counts(features),
+            self.cells.weights,
+            spread=spread,
+            duplicates=duplicates,
+            real_duplicates=self.duplicates,
+        )
+        held = len(self.cells.weights) - len(collapse.starved)
+        figures = {"cells": float(held), "spread": spread, "near_duplicates": duplicates}
+        return collapse, collapse.counts, figures
+
+
+def _scored(
+    model: Any, x: Tensor, fake: Tensor, z: Tensor, clock: Clock
+) -> tuple[Tensor, Tensor, Look | None]:
+    """Scores of real and generated data; a look for the critic's slope, None for a critic of pairs.
+
+    A critic of pairs is asked whether a pair is the generator's (VEEGAN), the other way round.
+    """
+    if hasattr(model, "reconstructor"):
+        (look, *_) = model.critic(fake, x, clock, codes=(z, model.encode(x)))
+        generated, real = look.pair()
+        return -real, -generated, None
+    (look, *_) = model.critic(x, fake, clock)
+    return *look.pair(), look
+
+
+def _packed(model: Any) -> int:
+    """How many samples the critic sees at once."""
+    return max([view.m for view in model.critic.views if isinstance(view, Packing)], default=1)
+
+
+def _dead(layers: Mapping[str, LayerActivity]) -> dict[str, float]:
+    """By the place of the rectifier from the noise outwards; those with a slope have no dead units."""
+    return {f"dead_units_{i}": layer.dead for i, layer in enumerate(layers.values(), 1) if not layer.slope}
+
+
+def _figures(seen: CriticFigures, gradient: float | None, *, sigmoid: bool) -> dict[str, float]:
+    figures = {"critic_accuracy": seen.separation}
+    if sigmoid:
+        figures["critic_saturation"] = seen.saturation
+    if seen.slope is not None:
+        figures |= {"slope": seen.slope.mean, "lipschitz": seen.slope.largest}
+    return figures if gradient is None else {**figures, "generator_gradient": gradient}

@@ -1,0 +1,76 @@
+"""The command against each disease of adversarial training, for the run that it was found in."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from pushforward.config import RunConfig, TrainOptions
+from pushforward.methods import recipe_class
+from pushforward.observers.cures import KEPT_TRAIN, changed
+
+# What of a run another adversarial method's run keeps beside its data and its length.
+KEPT = (
+    "latent_dim",
+    "network",
+    "hidden",
+    "critic_hidden",
+    "width",
+    "slope",
+    "generator_norm",
+    "init_std",
+    "noise",
+    "noise_until",
+    "pack",
+)
+# Methods whose generator's loss goes through a sigmoid of each score.
+SIGMOID = ("gan", "gan-minimax", "pacgan", "unrolled", "veegan")
+SLOPE = 0.2  # of LeakyReLU, as in DCGAN's critic
+NOISE = 0.2  # of the data's standard deviation over all coordinates: half as far as modes lie, or less
+STRONGER = 10  # times the penalty
+
+
+def remedies(config: RunConfig, *, scale: float = 1.0) -> dict[str, str]:
+    """A finding's name, or its beginning -> the command or the options to repeat the run with; "" for none.
+
+    scale: standard deviation of the data over all coordinates, which noise is measured by.
+    """
+    options = config.options
+    return {
+        "mode-collapse": _paired(config),
+        "mode-oscillation": _paired(config),
+        "dead-units": f"--slope {SLOPE:g}",
+        "vanishing-gradient": _signal(config, scale),
+        "critic-saturated": _overlap(config, scale),
+        "slope-not-held": f"--penalty {STRONGER * options.penalty:g}" if hasattr(options, "penalty") else "",
+    }
+
+
+def _paired(config: RunConfig) -> str:
+    """R3GAN on the same data and networks; what is R3GAN already gets stronger penalties."""
+    if config.method == "r3gan":
+        return f"--gamma {STRONGER * config.options.gamma:g}"
+    return another(config, "r3gan")
+
+
+def _signal(config: RunConfig, scale: float) -> str:
+    """Another loss where the method's own is known for it, else data that overlap."""
+    other = {"gan-minimax": "gan", "wgan": "wgan-gp"}.get(config.method)
+    return another(config, other) if other else _overlap(config, scale)
+
+
+def _overlap(config: RunConfig, scale: float) -> str:
+    """Noise on what the critic sees; where there is noise already, R3GAN or a slower critic."""
+    if not config.options.noise:
+        return f"--noise {NOISE * scale:.2g}"
+    if config.method != "r3gan":
+        return another(config, "r3gan")
+    return f"--lr.critic {config.train.lr_of.get('critic', config.options.lr) / 2:g}"
+
+
+def another(config: RunConfig, method: str) -> str:
+    """The whole command of another method on the data, for the steps and with the networks of this run."""
+    usual: Any = recipe_class(method)()
+    words = ["pushforward", "train", method]
+    words += changed(config.train, TrainOptions(), KEPT_TRAIN)
+    return shlex.join(words + changed(config.options, usual, KEPT))
