@@ -43,7 +43,7 @@ def refuse_occupied(folder: Path) -> None:
     """Raise UserError if the folder holds a run already, or anything that no run wrote."""
     if not folder.is_dir():
         raise UserError(f"--run: {folder} is a file; name a folder that does not exist yet")
-    if any((folder / "checkpoints").glob("step-*")):
+    if any((folder / "checkpoints").glob("step-*")) or (folder / "mixture.json").exists():
         raise UserError(
             f"--run: {folder} already holds a run; continue it with `pushforward train --resume {folder}` "
             "or name another folder"
