@@ -77,6 +77,10 @@ class AdversarialModel(Algorithm):
             "generator": self.hyper.player(self.generator, ema=self.hyper.ema),
         }
 
+    def check_batch(self, n: int) -> None:
+        """Raise UserError where the critic's views cannot show batches of n."""
+        self.critic.check_batch(n)
+
     def sample_prior(self, n: int) -> Float[Tensor, "n d"]:
         """z ~ N(0, 1)."""
         return torch.randn(n, self.latent_dim, device=next(self.generator.parameters()).device)

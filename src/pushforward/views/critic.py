@@ -56,7 +56,6 @@ class ViewedCritic(nn.Module):
         self.network: Any = network  # one with a trunk and a head where views have their own
         self.views = nn.ModuleList(views or [Identity()])
         self.has_batch_norm = has_batch_norm(network)
-        self._plain = len(self.views) == 1 and self._view(0).head is None
 
     def forward(
         self,
@@ -72,39 +71,40 @@ class ViewedCritic(nn.Module):
         codes: those that go with real and with fake, for a network of pairs. differentiable: make what the
         critic sees require a gradient, for penalties.
         """
-        if self._plain:
-            return [self._look(self._view(0), real, fake, clock, codes, differentiable)]
-        return self._looks(real, fake, clock, codes, differentiable)
+        views = [self._view(i) for i in range(len(self.views))]
+        seen = [
+            [_leaf(view(x, clock), differentiable) for x in (real, fake) if x is not None] for view in views
+        ]
+        sides = len(seen[0])
+        columns = [[x for parts in seen for x in parts]]
+        if codes is not None:
+            columns.append(list(codes[-sides:]) * len(views))
+        scores = self._scores([view.head for view in views for _ in range(sides)], *columns)
+        return [
+            self._look(view, parts, scores[i * sides : (i + 1) * sides])
+            for i, (view, parts) in enumerate(zip(views, seen, strict=True))
+        ]
+
+    def check_batch(self, n: int) -> None:
+        """Raise UserError where a view cannot show batches of n."""
+        for i in range(len(self.views)):
+            self._view(i).check_batch(n)
 
     def _view(self, i: int) -> View:
         view = self.views[i]
         assert isinstance(view, View)
         return view
 
-    def _look(
-        self, view: View, real: Tensor | None, fake: Tensor, clock: Clock, codes: Codes | None, leaf: bool
-    ) -> Look:
-        seen = [_leaf(view(x, clock), leaf) for x in (real, fake) if x is not None]
-        extra = [] if codes is None else [codes[-len(seen) :]]
-        return self._joined(view, seen, self._each(self._scorer(view), seen, *extra))
-
-    def _looks(
-        self, real: Tensor | None, fake: Tensor, clock: Clock, codes: Codes | None, leaf: bool
-    ) -> list[Look]:
-        """Several views, or a view with a head of its own: one pass of the trunk for all, then the heads."""
-        views = [self._view(i) for i in range(len(self.views))]
-        seen = [[_leaf(v(x, clock), leaf) for x in (real, fake) if x is not None] for v in views]
-        features = self._each(self.network.trunk, [x for parts in seen for x in parts])
-        sides = len(seen[0])
-        if codes is not None:
-            own = codes[-sides:]
-            features = [torch.cat([f, own[i % sides]], 1) for i, f in enumerate(features)]
-        looks = []
-        for i, view in enumerate(views):
-            head = view.head or self.network.head
-            scores = [head(f) for f in features[i * sides : (i + 1) * sides]]
-            looks.append(self._joined(view, seen[i], scores))
-        return looks
+    def _scores(self, heads: list[nn.Module | None], *columns: list[Tensor]) -> list[Tensor]:
+        """Of each row, by its head: one pass of the whole network, or of the trunk where heads differ."""
+        if all(head is None for head in heads):
+            return self._each(self.network, *columns)
+        x, *codes = columns
+        features = self._each(self.network.trunk, x)
+        if codes:
+            features = [torch.cat(row, 1) for row in zip(features, *codes, strict=True)]
+        chosen = [self.network.head if head is None else head for head in heads]
+        return [head(f) for head, f in zip(chosen, features, strict=True)]
 
     def _each(self, f: Callable[..., Tensor], *columns: Sequence[Tensor]) -> list[Tensor]:
         """f of each row of the columns, in one call where its results do not depend on each other."""
@@ -118,7 +118,9 @@ class ViewedCritic(nn.Module):
     def _by_head(self, head: nn.Module, x: Tensor) -> Tensor:
         return head(self.network.trunk(x))
 
-    def _joined(self, view: View, seen: list[Tensor], scores: list[Tensor]) -> Look:
+    def _look(self, view: View, seen: list[Tensor], scores: list[Tensor]) -> Look:
+        # A mean of scores in bfloat16 would have three digits, and a distance is the difference of two.
+        scores = [s.to(torch.promote_types(s.dtype, torch.float32)) for s in scores]
         real, real_scores = (seen[0], scores[0]) if len(seen) == 2 else (None, None)
         return Look(view, real, seen[-1], real_scores, scores[-1], self._scorer(view))
 

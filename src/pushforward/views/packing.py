@@ -29,9 +29,14 @@ class Packing(View):
 
     def forward(self, x: Tensor, clock: Clock) -> Tensor:
         """(b, c, *s) -> (b / m, m c, *s). Raises UserError where m does not divide b."""
-        b = len(x)
-        if b % self.m:
+        self.check_batch(len(x))
+        return self.view(x, clock).reshape(len(x) // self.m, self.m * x.shape[1], *x.shape[2:])
+
+    def check_batch(self, n: int) -> None:
+        """Raise UserError where m does not divide n."""
+        if n % self.m:
             raise UserError(
-                f"--pack: {self.m} does not divide a batch of {b}; take a multiple as --batch-size"
+                f"--pack: {self.m} does not divide {n}, the batch of a process; take a multiple of {self.m} "
+                "for each as --batch-size"
             )
-        return self.view(x, clock).reshape(b // self.m, self.m * x.shape[1], *x.shape[2:])
+        self.view.check_batch(n)

@@ -29,6 +29,9 @@ class View(nn.Module, ABC):
     def forward(self, x: Tensor, clock: Clock) -> Tensor:
         """(b, *x) -> what the critic sees. clock: where the run is, for what is annealed."""
 
+    def check_batch(self, n: int) -> None:
+        """Raise UserError where batches of n cannot be shown."""
+
 
 class Identity(View):
     """The data as they are."""
