@@ -208,6 +208,7 @@ class _Run:
             world=self.world.size,
             device=device,
         )
+        algorithm.check_batch(options.batch_size // self.world.size)
         findings = FindingsFile(
             self.folder / "findings.json",
             tell=self.progress.found,
