@@ -10,6 +10,7 @@ import torch
 
 from pushforward.config import RunConfig
 from pushforward.data import Dataset, Splits, load_dataset, load_splits
+from pushforward.data.rows import size_of
 from pushforward.errors import UserError
 from pushforward.models import Model, Which, load
 from pushforward.runs import load_data, read_run, split_validation
@@ -42,6 +43,15 @@ def open_run(folder: Path, *, which: Which = "last") -> tuple[RunConfig, Model]:
     return config, load(folder, which=which)
 
 
+def require_images(model: Model, command: str) -> None:
+    """Raise UserError for a model of points, where a command shows images."""
+    if len(model.shape) != 3:
+        raise UserError(
+            f"RUN: a model of {size_of(model.shape)}, and {command} shows images; "
+            "see it by `pushforward sample` or `pushforward report`"
+        )
+
+
 def require(model: Model, *abilities: str) -> None:
     """Raise UserError unless the model's method has every one of these abilities."""
     for ability in abilities:
@@ -65,8 +75,8 @@ def images_for(
     shown = _own(config, split or "test") if data is None else _other(config, model, data, split)
     if shown.images.shape != model.shape:
         raise UserError(
-            f"--data {data or config.train.data}: its images have the shape {shown.images.shape}, but the "
-            f"model takes {model.shape} (channels, height, width); give images of that size"
+            f"--data {data or config.train.data}: {size_of(shown.images.shape)}, but the model takes "
+            f"{size_of(model.shape)}; give some of those"
         )
     return shown
 
@@ -99,8 +109,10 @@ def _own(config: RunConfig, split: Split) -> Shown:
 
 
 def _other(config: RunConfig, model: Model, data: str, split: Split | None) -> Shown:
-    channels, height, width = model.shape
-    size = height if height == width else None
+    size, channels = None, None
+    if len(model.shape) == 3:
+        channels, height, width = model.shape
+        size = height if height == width else None
     if split is None:
         images = load_dataset(data, image_size=size, channels=channels)
         return Shown(prepared(config, images), "all")

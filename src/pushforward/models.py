@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -19,6 +19,7 @@ from pushforward import __version__
 from pushforward.algorithms.marginal import Rung, check_rung, joined, marginal_likelihood
 from pushforward.config import RunConfig
 from pushforward.core import Algorithm, to_float
+from pushforward.data.rows import noun
 from pushforward.errors import UserError
 from pushforward.methods import recipe_class
 from pushforward.objectives.annealing import Annealing
@@ -33,6 +34,7 @@ RUNGS: tuple[Rung, ...] = get_args(Rung)
 DRAWS: Mapping[str, int] = {"iwae": 100, "prior": 10_000}  # an image, where none are asked for
 # Pixel values decoded at once: 2,000 images of 28 x 28. More is no faster, and memory grows with it.
 DECODED_AT_ONCE = 2000 * 784
+POINTS_AT_ONCE = 10_000
 Which = Literal["last", "best"]
 
 
@@ -87,14 +89,13 @@ def model_card(folder: Path, config: RunConfig, *, samples: bool = True) -> str:
     last = {k: v for row in rows for k, v in row.items() if isinstance(v, float) and "/" in k}
     data = config.provenance["data"]
     figures = "\n".join(f"| `{k}` | {v:.4g} |" for k, v in last.items())
-    usage = "images = model.sample(16, seed=0)  # float, (16, c, h, w), in [-1, 1]"
-    if not samples:
-        usage = "images = model.reconstruct(x)  # float, (n, c, h, w), in [-1, 1]"
+    what = f"{noun(data['shape'])}s"
+    usage = _usage(data["shape"], samples)
     return f"""# {folder.name}
 
 A `{config.method}` trained with pushforward {__version__} on
-`{config.train.data}`: {data["train_images"]:,} images of shape {data["shape"]} (split: {data["split"]}),
-{config.train.steps:,} steps of {config.train.batch_size} images, seed {config.train.seed}.
+`{config.train.data}`: {data["train_images"]:,} {what} of shape {data["shape"]} (split: {data["split"]}),
+{config.train.steps:,} steps of {config.train.batch_size} {what}, seed {config.train.seed}.
 
 ```python
 import pushforward
@@ -109,6 +110,15 @@ model = pushforward.load("{folder}")
 
 Everything that was asked is in `config.yaml`; data fingerprint {data["train_fingerprint"][:16]}.
 """
+
+
+def _usage(shape: Sequence[int], samples: bool) -> str:
+    """A line of Python that shows what the model can do."""
+    name = f"{noun(shape)}s"
+    n = "n" if not samples else "16" if len(shape) == 3 else "1000"
+    size = "c, h, w), in [-1, 1]" if len(shape) == 3 else f"{shape[0]}), in the data's units"
+    call = f"sample({n}, seed=0)" if samples else "reconstruct(x)"
+    return f"{name} = model.{call}  # float, ({n}, {size}"
 
 
 def _about(folder: Path, run: str | Path) -> dict[str, Any]:
@@ -136,24 +146,25 @@ def _tuples(kind: type[Any], options: dict[str, Any]) -> dict[str, Any]:
 class Model:
     """A trained model. Images are float32 in [-1, 1], (n, c, h, w); uint8 images are accepted too.
 
+    Of a model of points all that is said of images below holds for points: float32, (n, d), never scaled.
+
     Every call draws from its own `seed`, works in batches, and leaves the global random state alone. What
     a method cannot do raises UserError.
     """
 
-    def __init__(self, algorithm: Algorithm, about: dict[str, Any], *, batch_size: int = 256) -> None:
+    def __init__(self, algorithm: Algorithm, about: dict[str, Any], *, batch_size: int | None = None) -> None:
         self.algorithm = algorithm
         self.about = about
-        self.batch_size = batch_size
+        self.batch_size = batch_size or (256 if len(self.shape) == 3 else POINTS_AT_ONCE)
 
     def __repr__(self) -> str:
-        c, h, w = self.shape
-        return f"Model({self.about['method']}, {c}x{h}x{w}, step {self.about['step']})"
+        size = "x".join(map(str, self.shape)) + ("" if len(self.shape) > 1 else "-d points")
+        return f"Model({self.about['method']}, {size}, step {self.about['step']})"
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width)."""
-        c, h, w = self.about["shape"]
-        return c, h, w
+    def shape(self) -> tuple[int, ...]:
+        """(channels, height, width) of images, (d,) of points."""
+        return tuple(self.about["shape"])
 
     @property
     def device(self) -> torch.device:
@@ -164,10 +175,10 @@ class Model:
         """Whether the method offers "sample", "encode", "decode", "reconstruct" or "log_prob"."""
         return callable(getattr(self.algorithm, ability, None))
 
-    def sample(self, n: int, *, seed: int = 0) -> Float[Tensor, "n c h w"]:
+    def sample(self, n: int, *, seed: int = 0) -> Float[Tensor, "n *x"]:
         """n new images. The same seed gives the same images."""
         if n < 1:
-            raise UserError(f"n: {n}; expected at least 1 image")
+            raise UserError(f"n: {n}; expected at least 1 {noun(self.shape)}")
         draw = self._ability("sample")
         with aside(seed), torch.no_grad():
             sizes = [min(self.batch_size, n - i) for i in range(0, n, self.batch_size)]
@@ -194,7 +205,7 @@ class Model:
             )
         return fit_gaussian_mixture(z, components=components, seed=seed)
 
-    def sample_aggregate(self, n: int, codes: Distribution, *, seed: int = 0) -> Float[Tensor, "n c h w"]:
+    def sample_aggregate(self, n: int, codes: Distribution, *, seed: int = 0) -> Float[Tensor, "n *x"]:
         """n new images from codes drawn of an `aggregate`. The same seed gives the same images."""
         if n < 1:
             raise UserError(f"n: {n}; expected at least 1 image")
@@ -202,17 +213,17 @@ class Model:
             z = codes.sample((n,)).float()
         return self.decode(z)
 
-    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
+    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *x"]:
         """The image of each latent code."""
         return self._map("decode", z, 0)
 
-    def reconstruct(self, x: Tensor, *, seed: int = 0) -> Float[Tensor, "n c h w"]:
+    def reconstruct(self, x: Tensor, *, seed: int = 0) -> Float[Tensor, "n *x"]:
         """Encode and decode."""
         return self._map("reconstruct", self._images(x), seed)
 
     def mean_reconstruction(
         self, x: Tensor, *, samples: int, seed: int = 0
-    ) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, "n c h w"]]:
+    ) -> tuple[Float[Tensor, "n *x"], Float[Tensor, "n *x"]]:
         """The mean of the decoded images over draws z ~ q(z|x), and its Monte Carlo standard error.
 
         `reconstruct` decodes the one code that the encoder names; this averages over what it is unsure of.
@@ -302,9 +313,8 @@ class Model:
         return ability
 
     def _images(self, x: Tensor) -> Tensor:
-        if x.ndim != 4 or tuple(x.shape[1:]) != self.shape:
-            c, h, w = self.shape
-            raise UserError(f"x: shape {tuple(x.shape)}; expected (n, {c}, {h}, {w})")
+        if x.ndim != 1 + len(self.shape) or tuple(x.shape[1:]) != self.shape:
+            raise UserError(f"x: shape {tuple(x.shape)}; expected (n, {', '.join(map(str, self.shape))})")
         if len(x) == 0:
-            raise UserError("x: no images; expected at least one")
+            raise UserError(f"x: no {noun(self.shape)}s; expected at least one")
         return to_float(x) if x.dtype == torch.uint8 else x.float()

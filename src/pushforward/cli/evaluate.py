@@ -1,4 +1,4 @@
-"""`pushforward evaluate RUN`: measure a trained model on images that it did not learn from."""
+"""`pushforward evaluate RUN`: measure a trained model on images or points that it did not learn from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pushforward.evaluation import Evaluation, Metric
 
 DESCRIPTION = (
-    "Measure a trained model on images that it did not learn from, and say how sure each figure is. "
+    "Measure a trained model on images or points that it did not learn from, and how sure each figure is. "
     "Example: pushforward evaluate runs/vae-mnist5k"
 )
 
@@ -62,6 +62,7 @@ def run(argv: list[str]) -> None:
         at_least(f"--{name}", value)
     from rich.console import Console
 
+    from pushforward.data.rows import noun
     from pushforward.evaluation import evaluate
     from pushforward.inspection import images_for, open_run, pick
     from pushforward.models import DRAWS
@@ -74,15 +75,17 @@ def run(argv: list[str]) -> None:
         evaluation = evaluate(
             model,
             images.images,
+            modes=images.modes,
             k=options.k,
             seed=options.seed,
             likelihood=options.likelihood,
             annealing=Annealing(temperatures=options.temperatures, chains=options.chains),
         )
     notes = [shown.note] if shown.note else []
+    what = f"{noun(model.shape)}s"
     if options.limit is None and len(images) < len(shown.images):
         notes.append(
-            f"{options.likelihood} is costly, so on {len(images)} of {len(shown.images):,} images; "
+            f"{options.likelihood} is costly, so on {len(images)} of {len(shown.images):,} {what}; "
             "--limit for more"
         )
     content = {
@@ -102,7 +105,7 @@ def run(argv: list[str]) -> None:
     if options.json:
         print(json.dumps(content))
     else:
-        _print(content, evaluation)
+        _print(content, evaluation, what)
 
 
 def _limit(options: EvaluateOptions) -> int | None:
@@ -111,12 +114,12 @@ def _limit(options: EvaluateOptions) -> int | None:
     return options.limit
 
 
-def _print(content: dict[str, Any], evaluation: Evaluation) -> None:
+def _print(content: dict[str, Any], evaluation: Evaluation, what: str) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    of = {"all": "images of"}.get(content["split"], f"{content['split']} images of")
+    of = {"all": f"{what} of"}.get(content["split"], f"{content['split']} {what} of")
     table = Table(
         title=f"{content['run']}, {content['checkpoint']} weights (step {content['step']:,})",
         caption=f"{evaluation.n:,} {of} {content['data']}; ± is a 95 % confidence interval of the mean",
@@ -133,14 +136,21 @@ def _print(content: dict[str, Any], evaluation: Evaluation) -> None:
         table.add_row(*_row(metric))
     console = Console()
     console.print(table)
-    for skipped in evaluation.skipped:
-        console.print(f"not measured: {skipped.name}: {skipped.reason}", highlight=False, markup=False)
+    for reason, names in _by_reason(evaluation).items():
+        console.print(f"not measured: {', '.join(names)}: {reason}", highlight=False, markup=False)
     for note in content["notes"]:
         console.print(f"note: {note}", highlight=False, markup=False)
 
 
+def _by_reason(evaluation: Evaluation) -> dict[str, list[str]]:
+    reasons: dict[str, list[str]] = {}
+    for skipped in evaluation.skipped:
+        reasons.setdefault(skipped.reason, []).append(skipped.name)
+    return reasons
+
+
 def _row(metric: Metric) -> tuple[str, ...]:
     better = {True: "higher", False: "lower", None: ""}[metric.higher_is_better]
-    floor = "" if metric.floor is None else f", best {metric.floor:g}"
+    floor = "" if metric.floor is None else f", best {metric.floor:.4g}"
     interval = "" if metric.ci95 is None else f"{metric.ci95:.2g}"
     return metric.name, f"{metric.value:.5g}", interval, metric.unit, better + floor

@@ -64,15 +64,25 @@ def write_picture(picture: Image.Image, path: Path) -> None:
 
 def write_array(images: Tensor, path: Path) -> None:
     """Write `images`, uint8 N H W C, as a compressed .npz."""
+    from pushforward.core import to_uint8
+
+    _write_npz(path, images=to_uint8(images).permute(0, 2, 3, 1).numpy())
+
+
+def write_points(points: Tensor, path: Path) -> None:
+    """Write `points`, float32 N D, as a compressed .npz, which --data reads again."""
+    _write_npz(path, points=points.float().numpy())
+
+
+def _write_npz(path: Path, **arrays: Any) -> None:
     import io
 
     import numpy as np
 
-    from pushforward.core import to_uint8
     from pushforward.training.checkpoint import write_durably
 
     content = io.BytesIO()
-    np.savez_compressed(content, images=to_uint8(images).permute(0, 2, 3, 1).numpy())
+    np.savez_compressed(content, **arrays)
     with writing(path):
         write_durably(path, content.getvalue())
 

@@ -58,11 +58,12 @@ def run(argv: list[str]) -> None:
         at_least(f"--{name}", getattr(options, name))
     require_png(options.out)
     from pushforward.core import to_float
-    from pushforward.inspection import images_for, open_run, pick, require
+    from pushforward.inspection import images_for, open_run, pick, require, require_images
     from pushforward.metrics.pixels import mean_squared_error
     from pushforward.observers.pictures import pairs
 
     config, model = open_run(options.run, which=options.which)
+    require_images(model, "reconstruct")
     require(model, "reconstruct")
     shown = images_for(config, model, data=options.data)
     images = pick(shown.images, options.n, options.seed)

@@ -1,4 +1,4 @@
-"""`pushforward sample RUN`: draw new images from a trained model."""
+"""`pushforward sample RUN`: draw new images, or points, from a trained model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tyro
 
 from pushforward.cli.options import parse
 from pushforward.cli.output import (
+    Kind,
     announce,
     at_least,
     kind_of,
@@ -18,14 +19,18 @@ from pushforward.cli.output import (
     write_array,
     write_folder,
     write_picture,
+    write_points,
 )
 from pushforward.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from pushforward.config import RunConfig
+    from pushforward.models import Model
+
 DESCRIPTION = (
-    "Draw new images from a trained model, as one picture, a folder of pictures or an array. "
+    "Draw new images or points from a trained model, as one picture, a folder of pictures or an array. "
     "Example: pushforward sample runs/vae-mnist5k --n 100 --out new-digits.png"
 )
 
@@ -36,8 +41,8 @@ class SampleOptions:
 
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run folder that `pushforward train` made, such as runs/vae-mnist5k."""
-    n: int = 64
-    """How many images."""
+    n: int | None = None
+    """How many. Default: 64 images, 2,500 points."""
     source: Annotated[Literal["prior", "aggregate"], tyro.conf.arg(name="from")] = "prior"
     """Where codes come from: the method's own prior, or a Gaussian mixture fitted to the codes of training
     images, with which a plain autoencoder samples too."""
@@ -47,7 +52,7 @@ class SampleOptions:
     """The same seed gives the same images."""
     out: str | None = None
     """X.png for one picture of all images, FOLDER/ for a file each, X.npz for an array (key "images", uint8,
-    N H W C). Default: RUN/samples.png."""
+    N H W C; of points "points", float32, N D). Default: RUN/samples.png, of points RUN/samples.npz too."""
     which: Literal["last", "best"] = "last"
     """The weights at the end of training, or those with the best validation metric."""
     columns: int | None = None
@@ -64,10 +69,38 @@ def run(argv: list[str]) -> None:
     for name in ("n", "components", "columns", "scale"):
         at_least(f"--{name}", getattr(options, name))
     kind = "grid" if options.out is None else kind_of(options.out)
+    drawn = _draw(options)
+    out = Path(options.out or options.run / "samples.png")
+    if len(drawn.model.shape) == 1:
+        line = _write_points(drawn, options, kind, out)
+    else:
+        line = _write_images(drawn, options, kind, out)
+    n = len(drawn.samples)
+    facts = {
+        "run": str(options.run),
+        "checkpoint": options.which,
+        "step": drawn.model.about["step"],
+        "from": options.source,
+        "n": n,
+        "seed": options.seed,
+        "out": str(out),
+    }
+    announce(facts, as_json=options.json, line=lambda: f"{n} samples  {line}")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The samples of a run's model."""
+
+    config: RunConfig
+    model: Model
+    samples: Tensor
+
+
+def _write_images(drawn: Drawn, options: SampleOptions, kind: Kind, out: Path) -> str:
     from pushforward.observers.pictures import grid
 
-    images, step = _draw(options)
-    out = Path(options.out or options.run / "samples.png")
+    images = drawn.samples
     if kind == "array":
         write_array(images, out)
     elif kind == "folder":
@@ -75,24 +108,42 @@ def run(argv: list[str]) -> None:
     else:
         scale = scale_for(min(images.shape[2:]), options.scale)
         write_picture(grid(images, columns=options.columns, scale=scale), out)
-    facts = {
-        "run": str(options.run),
-        "checkpoint": options.which,
-        "step": step,
-        "from": options.source,
-        "n": options.n,
-        "seed": options.seed,
-        "out": str(out),
-    }
-    announce(facts, as_json=options.json, line=lambda: f"{options.n} samples  {out}")
+    return str(out)
 
 
-def _draw(options: SampleOptions) -> tuple[Tensor, int]:
-    """The images, and the step of the model that drew them."""
+def _write_points(drawn: Drawn, options: SampleOptions, kind: Kind, out: Path) -> str:
+    """A picture in front of held-out points, an array, or both where nothing was asked for."""
+    from pushforward.inspection import images_for
+    from pushforward.observers.points import Scene, scatter
+
+    for name in ("columns", "scale"):
+        if getattr(options, name) is not None:
+            raise UserError(
+                f"--{name}: {getattr(options, name)}, but points come in one picture; leave it out"
+            )
+    if kind == "folder":
+        raise UserError(f"--out: {options.out}; points have no picture each: expected X.png or X.npz")
+    written = []
+    if kind == "grid":
+        try:
+            real = images_for(drawn.config, drawn.model).images.images
+        except UserError as error:
+            print(f"note    without real points behind the samples: {error}", file=sys.stderr)
+            real = drawn.samples[:0]
+        scene = Scene.of(real if len(real) else drawn.samples, behind=len(real) > 0)
+        write_picture(scatter(scene, drawn.samples), out)
+        written.append(str(out))
+    if kind == "array" or options.out is None:
+        written.append(str(out.with_suffix(".npz")))
+        write_points(drawn.samples, out.with_suffix(".npz"))
+    return "  ".join(written)
+
+
+def _draw(options: SampleOptions) -> Drawn:
     from pushforward.inspection import images_for, open_run, require
 
     config, model = open_run(options.run, which=options.which)
-    step: int = model.about["step"]
+    n = options.n or (64 if len(model.shape) == 3 else 2500)
     if options.source == "prior":
         if not model.can("sample") and model.can("encode"):
             raise UserError(
@@ -100,10 +151,10 @@ def _draw(options: SampleOptions) -> tuple[Tensor, int]:
                 "codes with --from aggregate"
             )
         require(model, "sample")
-        return model.sample(options.n, seed=options.seed), step
+        return Drawn(config, model, model.sample(n, seed=options.seed))
     require(model, "encode", "decode")
     shown = images_for(config, model, split="train")
     if shown.note:
         print(f"note    {shown.note}", file=sys.stderr)
     codes = model.aggregate(shown.images.images, components=options.components, seed=options.seed)
-    return model.sample_aggregate(options.n, codes, seed=options.seed), step
+    return Drawn(config, model, model.sample_aggregate(n, codes, seed=options.seed))

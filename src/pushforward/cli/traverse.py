@@ -53,11 +53,12 @@ def run(argv: list[str]) -> None:
     if not options.range > 0:
         raise UserError(f"--range: {options.range}; expected a positive number of standard deviations")
     require_png(options.out)
-    from pushforward.inspection import images_for, open_run, require
+    from pushforward.inspection import images_for, open_run, require, require_images
     from pushforward.latents import codes, traverse
     from pushforward.observers.pictures import rows
 
     config, model = open_run(options.run, which=options.which)
+    require_images(model, "traverse")
     require(model, "encode", "decode")
     held_out = images_for(config, model).images.images
     found = codes(model, held_out[:1000])

@@ -107,10 +107,10 @@ def noun(shape: Sequence[int]) -> str:
 
 
 def size_of(shape: Sequence[int]) -> str:
-    """Rows of this shape in words: "points of 2 numbers", "images of 28 × 28 pixels"."""
+    """Rows of this shape in words: "points of 2 numbers", "images of 28 × 28 pixels and 1 channel"."""
     if len(shape) == 1:
-        return f"points of {shape[0]} numbers"
-    return f"images of {shape[2]} × {shape[1]} pixels"
+        return f"points of {shape[0]} number{'s' * (shape[0] > 1)}"
+    return f"images of {shape[2]} × {shape[1]} pixels and {shape[0]} channel{'s' * (shape[0] > 1)}"
 
 
 def digest(image: Pixels) -> bytes:

@@ -14,7 +14,7 @@ from pushforward.errors import UserError
 
 
 class Gaussian(Likelihood):
-    """N(f(z), σ²) with one σ for all pixels, on the scale [-1, 1].
+    """N(f(z), σ²) with one σ for all pixels, on the scale [-1, 1], or for all numbers of a point.
 
     sigma: a number keeps σ fixed, and maximising the likelihood is then minimising squared error;
     "learned" makes ln σ a parameter; "optimal" takes the maximum-likelihood σ² of each training batch,
@@ -22,7 +22,8 @@ class Gaussian(Likelihood):
     evaluation. A batch's optimum is not additive over samples: several processes do not equal one.
     sigma_floor: smallest σ of the two that move, half a pixel level by default, so that a density on
     eight-bit pixels cannot run to infinity. momentum: weight of a batch in the running average, which
-    starts as the plain average of the batches so far.
+    starts as the plain average of the batches so far. bounded: whether x lies in [-1, 1], as pixels do and
+    points do not.
     """
 
     bin_width = LEVEL_WIDTH
@@ -35,12 +36,14 @@ class Gaussian(Likelihood):
         sigma: float | Literal["learned", "optimal"] = "optimal",
         sigma_floor: float = LEVEL_WIDTH / 2,
         momentum: float = 0.01,
+        bounded: bool = True,
     ) -> None:
         super().__init__()
         if not isinstance(sigma, str) and not sigma > 0:
             raise UserError(f"sigma: {sigma}; expected a positive number, 'learned' or 'optimal'")
         self.sigma = sigma
         self.momentum = momentum
+        self.bounded = bounded
         self.log_floor = math.log(sigma_floor)
         if isinstance(sigma, str):
             start = torch.zeros(())
@@ -53,7 +56,7 @@ class Gaussian(Likelihood):
         if sigma == "optimal":
             self.register_buffer("batches", torch.zeros(()))
 
-    def log_prob(self, decoded: Float[Tensor, "b c h w"], x: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
+    def log_prob(self, decoded: Float[Tensor, "b *x"], x: Float[Tensor, "b *x"]) -> Float[Tensor, " b"]:
         """-‖x - f(z)‖²/(2σ²) - D ln σ - (D/2) ln 2π."""
         squared = (x - at_least_single(decoded)).square().flatten(1)
         log_sigma = self._log_sigma(squared)
@@ -78,12 +81,15 @@ class Gaussian(Likelihood):
         self.log_sigma.data.clamp_(min=self.log_floor)
         return self.log_sigma
 
-    def mean(self, decoded: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    def mean(self, decoded: Float[Tensor, "b *x"]) -> Float[Tensor, "b *x"]:
         """f(z), clamped to the valid range."""
-        return decoded.float().clamp(-1, 1)
+        return self._clamped(decoded.float())
 
-    def sample(self, decoded: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    def sample(self, decoded: Float[Tensor, "b *x"]) -> Float[Tensor, "b *x"]:
         """f(z) + σε, clamped to the valid range."""
         noise = torch.randn_like(decoded, dtype=torch.float32)
         log_sigma = self._floored() if self.sigma == "learned" else self.log_sigma
-        return (decoded.float() + log_sigma.exp() * noise).clamp(-1, 1)
+        return self._clamped(decoded.float() + log_sigma.exp() * noise)
+
+    def _clamped(self, x: Float[Tensor, "b *x"]) -> Float[Tensor, "b *x"]:
+        return x.clamp(-1, 1) if self.bounded else x

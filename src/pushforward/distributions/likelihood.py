@@ -31,18 +31,18 @@ class Likelihood(nn.Module, ABC):
     outputs: int = 1
     bin_width: float = 1.0
 
-    def prepare(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    def prepare(self, x: Float[Tensor, "b *x"]) -> Float[Tensor, "b *x"]:
         """The image that is modelled, from the image as stored. May be random (dynamic binarization)."""
         return x
 
     @abstractmethod
-    def log_prob(self, decoded: Float[Tensor, "b k h w"], x: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
+    def log_prob(self, decoded: Float[Tensor, "b *k"], x: Float[Tensor, "b *x"]) -> Float[Tensor, " b"]:
         """ln p(x|z) in nats per image, every constant included. decoded has `outputs` x c channels."""
 
     @abstractmethod
-    def mean(self, decoded: Float[Tensor, "b k h w"]) -> Float[Tensor, "b c h w"]:
+    def mean(self, decoded: Float[Tensor, "b *k"]) -> Float[Tensor, "b *x"]:
         """E[x|z], in [-1, 1]."""
 
     @abstractmethod
-    def sample(self, decoded: Float[Tensor, "b k h w"]) -> Float[Tensor, "b c h w"]:
+    def sample(self, decoded: Float[Tensor, "b *k"]) -> Float[Tensor, "b *x"]:
         """A draw of x given z."""

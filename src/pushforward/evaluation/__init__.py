@@ -1,4 +1,4 @@
-"""Measure a trained model on images: what its abilities allow, and what was skipped and why.
+"""Measure a trained model on images or points: what its abilities allow, and what was skipped and why.
 
 A measure names the abilities of an algorithm that it needs. So a new metric is one entry of `MEASURES`,
 and a new method is measured by whatever it can do.
@@ -7,17 +7,19 @@ and a new method is measured by whatever it can do.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import torch
-from jaxtyping import UInt8
 from torch import Tensor
 
 from pushforward.algorithms.marginal import Rung, check_rung
+from pushforward.data.modes import Modes
+from pushforward.data.rows import noun
 from pushforward.diagnostics.latent_information import latent_information
 from pushforward.diagnostics.posterior_collapse import ACTIVE_VARIANCE, active_units
 from pushforward.errors import UserError
+from pushforward.evaluation import points
 from pushforward.evaluation.likelihood import bounds
 from pushforward.evaluation.outcome import (
     Effort,
@@ -29,7 +31,7 @@ from pushforward.evaluation.outcome import (
     mean_metric,
 )
 from pushforward.latents import divergence, posterior
-from pushforward.metrics.pixels import mean_squared_error
+from pushforward.metrics.pixels import mean_squared_distance, mean_squared_error
 from pushforward.models import DRAWS, Model
 from pushforward.objectives.annealing import Annealing
 from pushforward.training.randomness import aside
@@ -41,15 +43,17 @@ INFORMED_BY = 1000  # images, whose square the cost of I(x; z) grows with
 
 def evaluate(
     model: Model,
-    images: UInt8[Tensor, "n c h w"],
+    images: Tensor,
     *,
+    modes: Modes | None = None,
     k: int | None = None,
     seed: int = 0,
     likelihood: Rung = "iwae",
     annealing: Annealing | None = None,
 ) -> Evaluation:
-    """Measure everything that the model can be measured by on these images.
+    """Measure everything that the model can be measured by on these images, uint8 (n, c, h, w).
 
+    Or points, float32 (n, d); modes: of the mixture that they come from, where that is known.
     likelihood: how ln p(x) is estimated, "iwae", "ais" or "prior"; see `Model.likelihood`. k: draws an
     image, 100 or for "prior" 10,000 by default. annealing: of "ais". The same seed gives the same figures.
     Raises UserError for images of another shape than the model's, for none, for k < 1, or for "ais" with
@@ -59,11 +63,15 @@ def evaluate(
     if k < 1:
         raise UserError(f"k: {k}; expected at least 1 importance sample")
     if len(images) < 1 or tuple(images.shape[1:]) != model.shape:
-        raise UserError(f"images: shape {tuple(images.shape)}; expected (n >= 1, {str(model.shape)[1:-1]})")
+        raise UserError(
+            f"{noun(model.shape)}s: shape {tuple(images.shape)}; expected (n >= 1, {str(model.shape)[1:-1]})"
+        )
     check_rung(model.algorithm, likelihood)
-    effort = Effort(likelihood=likelihood, k=k, annealing=annealing or Annealing(), seed=seed)
+    effort = Effort(likelihood=likelihood, k=k, annealing=annealing or Annealing(), seed=seed, modes=modes)
     total = Outcome()
     for measure in MEASURES:
+        if measure.of not in ("any", noun(model.shape)):
+            continue
         reason = _obstacle(measure, model, len(images))
         if reason:
             total.skipped += [Skipped(name, reason) for name in measure.names]
@@ -74,8 +82,17 @@ def evaluate(
         total.skipped += outcome.skipped
         total.detail |= outcome.detail
         total.notes += outcome.notes
-    return Evaluation(
-        len(images), tuple(total.metrics), tuple(total.skipped), total.detail, tuple(total.notes)
+    told = total if len(model.shape) == 3 else _of_points(total)
+    return Evaluation(len(images), tuple(told.metrics), tuple(told.skipped), told.detail, tuple(told.notes))
+
+
+def _of_points(outcome: Outcome) -> Outcome:
+    """The same, with points named as what was measured on: nats/point."""
+    return Outcome(
+        [replace(m, unit=m.unit.replace("image", "point")) for m in outcome.metrics],
+        [Skipped(s.name, s.reason.replace("image", "point")) for s in outcome.skipped],
+        outcome.detail,
+        [note.replace("image", "point") for note in outcome.notes],
     )
 
 
@@ -84,7 +101,7 @@ def _obstacle(measure: Measure, model: Model, n: int) -> str:
     if lacking:
         return f"the method '{model.about['method']}' has {LACKS.get(lacking[0], f'no {lacking[0]}')}"
     if n < measure.least:
-        return f"needs at least {measure.least} images"
+        return f"needs at least {measure.least} {noun(model.shape)}s"
     return ""
 
 
@@ -130,21 +147,26 @@ def _information(model: Model, images: Tensor, effort: Effort) -> Outcome:
 
 def _reconstruction(model: Model, images: Tensor, effort: Effort) -> Outcome:
     algorithm: Any = model.algorithm
-    errors = torch.cat(
-        [mean_squared_error(x, algorithm.reconstruct(x)).cpu() for x in chunks(model, images, 1)]
-    )
-    metric = mean_metric("reconstruction_error", errors, "MSE on [0, 1]", higher_is_better=False, floor=0.0)
+    plain = len(model.shape) == 1
+    error = mean_squared_distance if plain else mean_squared_error
+    errors = torch.cat([error(x, algorithm.reconstruct(x)).cpu() for x in chunks(model, images, 1)])
+    unit = "MSE of a number" if plain else "MSE on [0, 1]"
+    metric = mean_metric("reconstruction_error", errors, unit, higher_is_better=False, floor=0.0)
     return Outcome([metric], detail={"reconstruction_error_per_image": errors.tolist()})
 
 
 @dataclass(frozen=True)
 class Measure:
-    """names: the metrics it yields. needs: abilities of the algorithm. least: images that it needs."""
+    """names: the metrics it yields. needs: abilities of the algorithm. least: images that it needs.
+
+    of: what it measures: models of images, of points, or of any data.
+    """
 
     names: tuple[str, ...]
     needs: tuple[str, ...]
     run: Callable[[Model, Tensor, Effort], Outcome]
     least: int = 1
+    of: Literal["any", "image", "point"] = "any"
 
 
 MEASURES: Sequence[Measure] = (
@@ -156,6 +178,8 @@ MEASURES: Sequence[Measure] = (
     Measure(("kl", "active_units"), ("likelihood", "divergence"), _latents, least=2),
     Measure(("information", "aggregate_gap"), ("likelihood", "posterior"), _information, least=2),
     Measure(("reconstruction_error",), ("reconstruct",), _reconstruction),
+    Measure(points.MODES, ("sample",), points.modes, of="point"),
+    Measure(("sliced_wasserstein",), ("sample",), points.distance, least=2, of="point"),
 )
 
 
@@ -166,6 +190,7 @@ LACKS = {
     "posterior": "no Gaussian codes",
     "divergence": "no distribution of codes",
     "reconstruct": "no encoder to reconstruct with",
+    "sample": "no prior to sample from",
 }
 
 

@@ -47,22 +47,29 @@ def bounds(model: Model, images: Tensor, effort: Effort) -> Outcome:
         reason = "cross-entropy on grey pixels is no likelihood; train with --binarization dynamic"
         outcome.skipped += [Skipped(name, reason) for name in names]
         return outcome
-    _tell(outcome, joined(estimates), effort, math.prod(model.shape), algorithm.likelihood.bin_width)
+    _tell(outcome, joined(estimates), effort)
+    if len(model.shape) == 3:
+        outcome.metrics.insert(2, _bits(joined(estimates), model, algorithm.likelihood.bin_width))
+    else:
+        outcome.skipped.append(Skipped("bits/dimension", "points have no levels to be counted in bits"))
     return outcome
 
 
-def _tell(
-    outcome: Outcome, estimate: LikelihoodEstimate, effort: Effort, dimensions: int, bin_width: float
-) -> None:
-    """ln p(x), what that is in bits, and how far the draws can be trusted."""
-    bound = mean_interval(estimate.value)
+def _bits(estimate: LikelihoodEstimate, model: Model, bin_width: float) -> Metric:
+    """What ln p(x) is in bits."""
+    bound, dimensions = mean_interval(estimate.value), math.prod(model.shape)
     bits = Estimate(
         bits_per_dimension(bound.value, dimensions, bin_width), bound.ci95 / dimensions / math.log(2)
     )
+    return metric("bits/dimension", bits, "bits", higher_is_better=False)
+
+
+def _tell(outcome: Outcome, estimate: LikelihoodEstimate, effort: Effort) -> None:
+    """ln p(x), and how far the draws can be trusted."""
+    bound = mean_interval(estimate.value)
     of = f"of {effort.draws:,} {'chains' if effort.likelihood == 'ais' else 'draws'}"
     outcome.metrics += [
         metric(effort.name, bound, "nats/image", higher_is_better=True),
-        metric("bits/dimension", bits, "bits", higher_is_better=False),
         mean_metric("effective_draws", estimate.ess, of, higher_is_better=True),
     ]
     error = mean_standard_error(estimate)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pushforward.algorithms.marginal import Rung
 from pushforward.core import to_float
+from pushforward.data.modes import Modes
 from pushforward.metrics.likelihood import Estimate, mean_interval
 from pushforward.models import DECODED_AT_ONCE, Model
 from pushforward.objectives.annealing import Annealing
@@ -72,12 +73,16 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Effort:
-    """How to estimate ln p(x): see `Model.likelihood`. k: draws an image of "iwae" and "prior"."""
+    """How to estimate ln p(x): see `Model.likelihood`. k: draws an image of "iwae" and "prior".
+
+    modes: those of the data, where they are known.
+    """
 
     likelihood: Rung = "iwae"
     k: int = 100
     annealing: Annealing
     seed: int = 0
+    modes: Modes | None = None
 
     @property
     def draws(self) -> int:
@@ -95,7 +100,7 @@ class Effort:
         return f"{self.likelihood}-{self.annealing.temperatures if self.likelihood == 'ais' else self.k}"
 
 
-def chunks(model: Model, images: Tensor, k: int) -> Iterator[Float[Tensor, "b c h w"]]:
+def chunks(model: Model, images: Tensor, k: int) -> Iterator[Float[Tensor, "b *x"]]:
     """Images as floats on the model's device, as many at once as k decodings each leave memory for."""
     size = max(1, DECODED_AT_ONCE // (k * math.prod(model.shape)))
     for chunk in images.split(min(size, 500)):

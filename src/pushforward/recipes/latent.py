@@ -26,6 +26,9 @@ from pushforward.networks.mlp import mlp_decoder, mlp_encoder
 Shape = tuple[int, ...]  # (channels, height, width) of images, (d,) of points
 
 
+LEAST_SIGMA = 1e-3  # of points, in the data's units
+
+
 class Parts(NamedTuple):
     """What a recipe hands to its algorithm."""
 
@@ -57,13 +60,13 @@ class LatentRecipe(LatentHyperparameters):
     """Channels of the conv network's first layer; they double with each halving of the image, up to 256."""
 
     def parts(self, shape: Shape, *, codes: int, coordinates: int | None = None) -> Parts:
-        """Freshly initialised networks for images of this (channels, height, width).
+        """Freshly initialised networks for images of this (channels, height, width), or points (d,).
 
         codes: outputs of the encoder for each coordinate of z, 2 where it gives a mean and a variance.
         coordinates: numbers that the decoder takes; one for each latent dimension by default.
         """
         self.check()
-        likelihood = self._likelihood()
+        likelihood = self._likelihood() if len(shape) == 3 else self._likelihood_of_points()
         wide = coordinates or self.latent_dim
         encoder, decoder = self._networks(shape, codes * wide, wide, likelihood.outputs)
         return Parts(encoder, decoder, likelihood)
@@ -86,6 +89,15 @@ class LatentRecipe(LatentHyperparameters):
             raise UserError(f"--hidden: {' '.join(map(str, self.hidden))}; expected widths of at least 1")
         if not isinstance(self.sigma, str) and not self.sigma > 0:
             raise UserError(f"--sigma: {self.sigma}; expected a positive number, 'learned' or 'optimal'")
+
+    def _likelihood_of_points(self) -> Likelihood:
+        if self.likelihood != "gaussian":
+            raise UserError(
+                f"--likelihood: {self.likelihood} is of pixels, and --data holds points; take gaussian"
+            )
+        if self.network == "conv":
+            raise UserError("--network: conv, and --data holds points; take mlp or leave it out")
+        return Gaussian(sigma=self.sigma, sigma_floor=LEAST_SIGMA, bounded=False)
 
     def _likelihood(self) -> Likelihood:
         match self.likelihood:

@@ -12,6 +12,7 @@ from typing import Any
 from pushforward.config import RunConfig
 from pushforward.core import Finding
 from pushforward.data import Dataset, Scan
+from pushforward.data.rows import size_of
 from pushforward.errors import UserError
 from pushforward.evaluation import Evaluation, evaluate
 from pushforward.inspection import changed_data, pick, prepared
@@ -23,6 +24,7 @@ from pushforward.training.folder import read_metrics
 # Pixel values that the evaluation may decode: 500 images of 28 x 28 with 100 samples each, about 2 s.
 BUDGET = 500 * 100 * 784
 MOST_IMAGES, LEAST_IMAGES = 500, 20
+MOST_POINTS = 5000  # of few numbers each, which a distance between samples needs
 MOST_SAMPLES, LEAST_SAMPLES = 100, 10
 
 
@@ -76,8 +78,8 @@ def read_facts(folder: Path) -> Facts:
     images = _images(config, notes)
     if model and images and images.held_out.shape != model.shape:
         notes.append(
-            f"the images have the shape {images.held_out.shape} now and the model takes {model.shape}, so "
-            "nothing could be measured"
+            f"the data are {size_of(images.held_out.shape)} now and the model takes {size_of(model.shape)}, "
+            "so nothing could be measured"
         )
         images = None
     return Facts(
@@ -119,7 +121,10 @@ def _running(lock: Path) -> bool:
 
 def _evaluation(model: Model, images: Images) -> Evaluation:
     n, k = effort(len(images.held_out), math.prod(model.shape))
-    return evaluate(model, pick(images.held_out, n, 0).images, k=k)
+    if len(model.shape) == 1:
+        n = min(len(images.held_out), MOST_POINTS)
+    chosen = pick(images.held_out, n, 0)
+    return evaluate(model, chosen.images, modes=chosen.modes, k=k)
 
 
 def _model(folder: Path, notes: list[str]) -> Model | None:

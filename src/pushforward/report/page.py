@@ -8,6 +8,7 @@ from typing import Any
 from pushforward import __version__
 from pushforward.config import RunConfig
 from pushforward.data import Scan
+from pushforward.data.rows import noun
 from pushforward.evaluation import Metric
 from pushforward.methods import METHODS
 from pushforward.report import asked, codes, pictures, training, words
@@ -25,9 +26,23 @@ TOLD = {
     "effective_draws": "draws that count towards the bound",
     "monte_carlo_error": "Monte Carlo error of the bound",
     "reconstruction_error": "reconstruction error",
+    "modes": "modes found",
+    "high_quality": "samples of high quality",
+    "reverse_kl": "reverse KL over modes",
+    "sliced_wasserstein": "sliced Wasserstein distance to held-out points",
 }
 # What the headline shows where it was measured; the first four.
-HEADLINE = ("iwae", "bits/dimension", "active_units", "reconstruction_error", "elbo")
+HEADLINE = (
+    "modes",
+    "high_quality",
+    "reverse_kl",
+    "sliced_wasserstein",
+    "iwae",
+    "bits/dimension",
+    "active_units",
+    "reconstruction_error",
+    "elbo",
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +84,7 @@ def context(facts: Facts) -> dict[str, Any]:
         "version": __version__,
         "status": status(facts),
         "finished": facts.finished,
+        "thing": thing(facts),
         "length": length(facts),
         "headline": headline(facts),
         "measured": [measured(m) for m in facts.evaluation.metrics] if facts.evaluation else [],
@@ -76,7 +92,7 @@ def context(facts: Facts) -> dict[str, Any]:
         "measured_on": facts.evaluation.n if facts.evaluation else 0,
         "held_out": len(facts.images.held_out) if facts.images else 0,
         "best": facts.best,
-        "panels": training.panels(facts.rows),
+        "panels": training.panels(facts.rows, thing(facts)),
         "pictures": pictures.take(facts),
         "codes": codes.what_codes_say(facts),
         "findings": facts.findings,
@@ -87,6 +103,14 @@ def context(facts: Facts) -> dict[str, Any]:
         "command": asked.command(config, run=f"{facts.folder.resolve().name}-again"),
         "provenance": provenance(config),
     }
+
+
+def thing(facts: Facts) -> str:
+    """What the run learned from: "image" or "point"."""
+    size = facts.config.provenance.get("data", {}).get("shape") or (
+        facts.model.shape if facts.model else (1, 1, 1)
+    )
+    return noun(size)
 
 
 def status(facts: Facts) -> str:
@@ -102,8 +126,8 @@ def length(facts: Facts) -> str:
     """How long the training took, in words."""
     train = facts.config.train
     if not facts.step:
-        return f"in steps of {words.plural(train.batch_size, 'image')}"
-    text = f"{words.plural(facts.step, 'step')} of {words.plural(train.batch_size, 'image')}"
+        return f"in steps of {words.plural(train.batch_size, thing(facts))}"
+    text = f"{words.plural(facts.step, 'step')} of {words.plural(train.batch_size, thing(facts))}"
     return f"{text} in {words.duration(facts.seconds)}" if facts.seconds else text
 
 
@@ -149,7 +173,7 @@ def data(facts: Facts) -> dict[str, Any]:
         "train": recorded.get("train_images") or (len(images.train) if images else None),
         "held_out": recorded.get("test_images") or (len(images.held_out) if images else None),
         "validation": images.validation if images else 0,
-        "shape": words.shape((size[0], size[1], size[2])) if size else "",
+        "shape": words.shape(size) if size else "",
         "how": recorded.get("split") or (images.how if images else ""),
         "classes": classes[:12],
         "more_classes": max(0, len(classes) - 12),
@@ -179,7 +203,7 @@ def provenance(config: RunConfig) -> list[tuple[str, str]]:
         ("torch", known.get("torch")),
         ("Python", known.get("python")),
         ("seed", str(config.train.seed)),
-        ("training images", recorded.get("train_fingerprint")),
-        ("held-out images", recorded.get("test_fingerprint")),
+        ("training data", recorded.get("train_fingerprint")),
+        ("held-out data", recorded.get("test_fingerprint")),
     ]
     return [(name, str(value)) for name, value in rows if value]

@@ -22,11 +22,14 @@ from pushforward.latents import Codes, codes, plane, traverse
 from pushforward.metrics.pixels import mean_squared_error
 from pushforward.models import Model
 from pushforward.observers.pictures import grid
+from pushforward.observers.points import without_axes
 from pushforward.report import svg
 from pushforward.report.facts import Facts, Images
+from pushforward.report.points import Cloud, cloud
 from pushforward.report.words import number
 
 FRAMES = 8
+FRAME_SIDE, POINTS_SIDE = 400, 330  # pixels, of a picture that is no grid of images, or is of points
 FILM_SIDE = 4  # images a side of one frame, out of the 8 of a samples/step-*.png
 GRID = 64
 PAIRS = 12
@@ -83,7 +86,7 @@ class Bars:
     active: int
 
 
-def film(folder: Path, size: tuple[int, int, int] | None, *, but: int | None = None) -> list[Frame]:
+def film(folder: Path, size: tuple[int, ...] | None, *, but: int | None = None) -> list[Frame]:
     """Sample pictures of the training, at most FRAMES, evenly spread; but the last one if of step `but`."""
     paths = sorted((folder / "samples").glob("step-*.png"))
     if len(paths) > 1 and _step(paths[-1]) - _step(paths[-2]) < 0.2 * (_step(paths[1]) - _step(paths[0])):
@@ -162,7 +165,7 @@ def kl_bars(evaluation: Evaluation) -> Bars | None:
     drawing = svg.bars(
         [kl[i] for i in order],
         [moves[i] for i in order],
-        ylabel="KL, nats/image",
+        ylabel="KL, nats",
         label="KL from the prior of each latent dimension",
     )
     return Bars(drawing, len(kl), sum(moves))
@@ -214,11 +217,14 @@ def _palette(
     return legend, [svg.CLASSES[i] if i < len(svg.CLASSES) else svg.OTHER for i in labels]
 
 
-def _corner(picture: Image.Image, size: tuple[int, int, int] | None) -> Image.Image:
+def _corner(picture: Image.Image, size: tuple[int, ...] | None) -> Image.Image:
     """The first FILM_SIDE x FILM_SIDE images of a grid of 8 x 8; any other picture as a whole."""
     columns, pad = 8, 2
+    if size is not None and len(size) == 1:
+        frame = _reduced(without_axes(picture), POINTS_SIDE / max(picture.size))
+        return frame.quantize(64)  # a quarter of the bytes, and no eye sees it
     if size is None or picture.size != tuple(columns * (side + pad) + pad for side in (size[2], size[1])):
-        return _reduced(picture, 400 / max(picture.size))
+        return _reduced(picture, FRAME_SIDE / max(picture.size))
     _, h, w = size
     array = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
     whole = array.view(picture.height, picture.width, -1).permute(2, 0, 1)
@@ -257,6 +263,7 @@ class Pictures:
     plane: str | None = None
     bars: Bars | None = None
     map: LatentMap | None = None
+    cloud: Cloud | None = None
 
     @property
     def error_range(self) -> str:
@@ -271,6 +278,8 @@ def take(facts: Facts) -> Pictures:
     model, images, evaluation = facts.model, facts.images, facts.evaluation
     if model is None:
         return Pictures(film(facts.folder, None))
+    if len(model.shape) == 1:
+        return _of_points(facts, model)
     samples = sample_grid(model)
     # A picture of this very model would show the same as the samples.
     frames = film(facts.folder, model.shape, but=model.about["step"] if samples else None)
@@ -287,4 +296,19 @@ def take(facts: Facts) -> Pictures:
         plane=decoded_plane(model, found) if found else None,
         bars=kl_bars(evaluation),
         map=latent_map(found, shown) if found else None,
+    )
+
+
+def _of_points(facts: Facts, model: Model) -> Pictures:
+    """What can be shown of a model of points."""
+    frames = film(facts.folder, model.shape)
+    if facts.images is None or facts.evaluation is None:
+        return Pictures(frames)
+    shown = pick(facts.images.held_out, MAP_POINTS, 0)
+    found = codes(model, shown.images) if model.can("encode") and len(shown) > 1 else None
+    return Pictures(
+        frames,
+        bars=kl_bars(facts.evaluation),
+        map=latent_map(found, shown) if found else None,
+        cloud=cloud(model, facts.images.held_out),
     )

@@ -35,6 +35,8 @@ OTHER = "#999999"
 WIDTH, HEIGHT, SQUARE = 3.7, 2.05, 3.4  # inches; shown at about 96 pixels an inch
 FONT = 8.0  # points
 
+HALOS = 300  # faint discs that show where a crowd is, behind the points of it
+
 Line = tuple[Sequence[float], Sequence[float]]
 
 
@@ -79,6 +81,30 @@ def scatter(
         axes.set_aspect("equal", adjustable="datalim")
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
+        return _inline(figure, label)
+
+
+def cloud(
+    points: Sequence[Sequence[float]],
+    behind: Sequence[Sequence[float]],
+    limits: tuple[float, float, float, float],
+    *,
+    names: tuple[str, str],
+    square: bool,
+    label: str,
+) -> str:
+    """Points in front of others, between these limits: left, right, bottom, top."""
+    with _axes(height=SQUARE) as (figure, axes):
+        for xy, colour, size, alpha in (
+            (behind[:HALOS], SECOND, 30, 0.12),
+            (behind, SECOND, 2, 0.4),
+            (points, FIRST, 4, 0.7),
+        ):
+            x, y = [p[0] for p in xy], [p[1] for p in xy]
+            axes.scatter(x, y, c=colour, s=size, alpha=alpha, linewidths=0)
+        axes.set(xlim=limits[:2], ylim=limits[2:], aspect="equal" if square else "auto")
+        axes.set_xlabel(names[0])
+        axes.set_ylabel(names[1])
         return _inline(figure, label)
 
 

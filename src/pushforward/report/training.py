@@ -46,11 +46,11 @@ class Panel:
     cut: str
 
 
-def panels(rows: Sequence[Mapping[str, Any]]) -> list[Panel]:
+def panels(rows: Sequence[Mapping[str, Any]], thing: str = "image") -> list[Panel]:
     """A panel for each quantity: losses first, then what the method and the validation logged.
 
     A quantity that both training and validation log shares a panel, and so do a loss that is the
-    negative ELBO and the validation's ELBO.
+    negative ELBO and the validation's ELBO. thing: what a row of the data is.
     """
     lines = collect(rows)
     drawn = []
@@ -66,7 +66,9 @@ def panels(rows: Sequence[Mapping[str, Any]]) -> list[Panel]:
     for key in list(lines):
         if key in lines:
             drawn.append(_other_panel(key, lines))
-    return drawn
+    return [
+        replace(p, title=p.title.replace("image", thing), unit=p.unit.replace("image", thing)) for p in drawn
+    ]
 
 
 def is_negative_bound(rows: Sequence[Mapping[str, Any]], loss: str) -> bool:
