@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 from pushforward.core import Algorithm, Clock
 from pushforward.data import Dataset, Stream
@@ -17,16 +18,24 @@ LAST = 0.1  # share of the run over which reports are averaged
 
 
 def fit(
-    algorithm: A, images: Dataset, *, steps: int, seed: int, batch_size: int = 100
+    algorithm: A,
+    images: Dataset,
+    *,
+    steps: int,
+    seed: int,
+    batch_size: int = 100,
+    weights: Tensor | None = None,
 ) -> tuple[A, dict[str, float]]:
     """Take the steps. Returns the algorithm in eval mode, and the mean of each loss and info at the end.
 
-    "At the end" is the last tenth of the run: one step's report is a noisy batch of a moving model.
+    "At the end" is the last tenth of the run: one step's report is a noisy batch of a moving model. weights:
+    of the rows, where they are not drawn alike.
     """
     players = algorithm.players()
     optimizers = build_optimizers(players)
     stepper = Stepper(algorithm, players, optimizers)
-    draw = Stream({"data": images}, batch_size=batch_size, seed=seed)
+    weighted = None if weights is None else {"data": weights}
+    draw = Stream({"data": images}, batch_size=batch_size, seed=seed, weights=weighted)
     algorithm.clock = Clock(steps=steps)
     algorithm.train()
     seen = defaultdict(list)
