@@ -118,9 +118,9 @@ def diagnose_vanishing(
         name="vanishing-gradient",
         severity="critical",
         confidence=round(min(0.99, 1 - 10 * now / largest), 2),
-        evidence=f"the gradient that reaches the generator has a norm of {now:.2g}, at most a hundredth of its "
-        f"largest ({largest:.2g}), while the critic orders {told_apart:.1%} of pairs of real and generated data "
-        "rightly",
+        evidence=f"the gradient that reaches the generator has a norm of {now:.2g}, at most a hundredth of "
+        f"its largest ({largest:.2g}), while the critic orders {told_apart:.1%} of pairs of real and "
+        "generated data rightly",
         advice="the critic is sure, and says no more which way is better: take a loss that does not saturate "
         "(gan, not gan-minimax), a critic whose slope is bounded (wgan-gp, r3gan), or noise on what it sees "
         "(--noise)",

@@ -78,7 +78,7 @@ def watched(network: nn.Module) -> Iterator[dict[str, LayerActivity]]:
 
 def _note(activity: LayerActivity) -> Callable[..., None]:
     def hook(layer: nn.Module, inputs: Any, output: Tensor) -> None:
-        on = (output.detach() > 0).transpose(0, 1).flatten(1).any(1)
+        on = output.detach().amax([i for i in range(output.ndim) if i != 1]) > 0
         activity.active = on if activity.active is None else activity.active | on
         activity.inputs += len(output)
 

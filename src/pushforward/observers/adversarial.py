@@ -67,6 +67,7 @@ class AdversarialHealth(Observer):
         self.sigmoid = sigmoid
         self._points = data.images.ndim == 2
         self._reference: Reference | None = None
+        self._real = data.images[shuffled(len(data), seed=1)[:SCORED_POINTS]]
 
     def due(self, clock: Clock) -> bool:
         """Every `every` steps and at the end, but not at step 0."""
@@ -79,11 +80,11 @@ class AdversarialHealth(Observer):
         torch.manual_seed(0)  # the same noise each time, so that changes are the model's
         model: Any = snapshot.algorithm
         with watched(model.generator) as layers:
-            samples = self._samples(model)
+            z, samples = self._samples(model)
         if not bool(torch.isfinite(samples).all()):
             return Observation()
         collapse, counts, metrics = self._reference.measure(samples)
-        seen = self._critic(model, snapshot.clock)
+        seen = self._critic(model, z, samples, snapshot.clock)
         gradient = judge.generator_gradient(model, self._draw(snapshot.device))
         metrics |= _dead(layers) | _figures(seen, gradient, sigmoid=self.sigmoid)
         history = History(snapshot.folder / "diagnosis.jsonl", snapshot.clock.step)
@@ -102,25 +103,18 @@ class AdversarialHealth(Observer):
     # -- looking -----------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def _samples(self, model: Any) -> Tensor:
-        if self._points:
-            return model.sample(POINTS)
-        return torch.cat([model.sample(CHUNK) for _ in range(IMAGES // CHUNK)])
+    def _samples(self, model: Any) -> tuple[Tensor, Tensor]:
+        z = model.sample_prior(POINTS if self._points else IMAGES)
+        return z, torch.cat([model.decode(part) for part in z.split(POINTS if self._points else CHUNK)])
 
-    def _critic(self, model: Any, clock: Clock) -> CriticFigures:
-        n = min(SCORED_POINTS if self._points else SCORED_IMAGES, len(self.data))
+    def _critic(self, model: Any, z: Tensor, samples: Tensor, clock: Clock) -> CriticFigures:
+        n = min(SCORED_POINTS if self._points else SCORED_IMAGES, len(self._real))
         n -= n % _packed(model)
-        z = model.sample_prior(n)
-        x = to_float(self._rows(n).to(z.device))
+        x = to_float(self._real[:n].to(z.device))
         with torch.no_grad():
-            fake = model.decode(z)
-            real_scores, fake_scores, look = _scored(model, x, fake, z, clock)
+            real_scores, fake_scores, look = _scored(model, x, samples[:n], z[:n], clock)
         slope = None if look is None else judge.lipschitz(look.critic, *look.seen())
         return CriticFigures(judge.separation(real_scores, fake_scores), judge.saturation(fake_scores), slope)
-
-    def _rows(self, n: int) -> Tensor:
-        order = torch.randperm(len(self.data), generator=torch.Generator().manual_seed(1))
-        return self.data.images[order[:n]]
 
     def _draw(self, device: torch.device) -> Any:
         def draw(name: str = "data", n: int | None = None) -> Batch:
@@ -179,8 +173,7 @@ class Reference:
     """Real data, measured once: their modes or cells, their spread, their near-duplicates."""
 
     def __init__(self, data: Dataset, n: int) -> None:
-        order = torch.randperm(len(data), generator=torch.Generator().manual_seed(0))
-        real = diversity.features(to_float(data.images[order[:n]].cpu()))
+        real = diversity.features(to_float(data.images[shuffled(len(data), seed=0)[:n]].cpu()))
         self.modes = data.modes
         self.spread = diversity.mean_distance(real)
         if self.modes is None:
@@ -214,6 +207,11 @@ class Reference:
         held = len(self.cells.weights) - len(collapse.starved)
         figures = {"cells": float(held), "spread": spread, "near_duplicates": duplicates}
         return collapse, collapse.counts, figures
+
+
+def shuffled(n: int, *, seed: int) -> Tensor:
+    """The numbers below n in an order of their own."""
+    return torch.randperm(n, generator=torch.Generator().manual_seed(seed))
 
 
 def _scored(
