@@ -21,6 +21,7 @@ from pushforward.data import Dataset, Splits, Stream, load_splits
 from pushforward.errors import UserError, did_you_mean
 from pushforward.folders import choose_folder, claimed, no_empty_folder, refuse_occupied
 from pushforward.models import best_value, model_card, publish
+from pushforward.observers.adversarial_run import adversarial_observers
 from pushforward.observers.cures import collapse_cure
 from pushforward.observers.findings import FindingsFile
 from pushforward.observers.pictures import SamplePictures
@@ -302,6 +303,7 @@ class _Run:
                     cure=collapse_cure(self.config),
                 )
             )
+        observers += adversarial_observers(algorithm, self.train_set, self.config, steps=steps)
         return observers
 
     def _keep_best(self, metric: str, snapshot: Snapshot, value: float) -> None:
