@@ -46,6 +46,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 METHOD_NAMES = [*(m.name for m in METHODS.values() if m.kind == "algorithm"), *VARIANTS]
 SHAPE = (1, 8, 8)
+SHAPES = {"gan, batch": (1, 16, 16)}  # with one halving a DCGAN critic would have no BatchNorm
 
 
 def small_images(n: int = 37, shape: tuple[int, int, int] = SHAPE) -> Dataset:
@@ -62,8 +63,14 @@ def small_images(n: int = 37, shape: tuple[int, int, int] = SHAPE) -> Dataset:
     )
 
 
-def build(method: str, shape: tuple[int, int, int] = SHAPE, **options: Any) -> Algorithm:
+def images_for(method: object) -> Dataset:
+    """Small images of a size that the method or variant takes."""
+    return small_images(shape=SHAPES.get(method, SHAPE) if isinstance(method, str) else SHAPE)
+
+
+def build(method: str, shape: tuple[int, int, int] | None = None, **options: Any) -> Algorithm:
     """A freshly initialised small algorithm, from seed 0."""
+    shape = shape or SHAPES.get(method, SHAPE)
     seed_everything(0)
     name, small = VARIANTS.get(method, (method, SMALL.get(method, {})))
     return recipe_class(name)(**{**small, **options}).build(shape)
@@ -85,7 +92,7 @@ def trainer(
     algorithm = build(method) if isinstance(method, str) else method()
     return Trainer(
         algorithm,
-        Stream({"data": images or small_images()}, batch_size=batch_size, seed=0),
+        Stream({"data": images or images_for(method)}, batch_size=batch_size, seed=0),
         folder,
         steps=steps,
         settings=LoopSettings(**settings),

@@ -37,7 +37,7 @@ class VEEGANHyperparameters(AdversarialHyperparameters):
     def check(self) -> None:
         """Raise UserError at the first value that cannot be."""
         super().check()
-        if self.reconstruction < 0:
+        if not self.reconstruction >= 0:
             raise UserError(f"--reconstruction: {self.reconstruction}; expected a weight of at least 0")
 
 

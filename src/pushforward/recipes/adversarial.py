@@ -13,7 +13,7 @@ from pushforward.errors import UserError
 from pushforward.networks.critic import Critic
 from pushforward.networks.dcgan import ImageShape, dcgan_critic, dcgan_generator, dcgan_reconstructor
 from pushforward.networks.gan_mlp import maxout_critic, mlp_critic, mlp_generator, mlp_reconstructor
-from pushforward.networks.layers import AnyModule, Shape, normal_init_, normalise_spectrum_
+from pushforward.networks.layers import AnyModule, Shape, has_batch_norm, normal_init_, normalise_spectrum_
 from pushforward.networks.residual import residual_critic, residual_generator
 from pushforward.views import Identity, InstanceNoise, Packing, View, ViewedCritic
 
@@ -119,6 +119,11 @@ class AdversarialRecipe(AdversarialHyperparameters):
             case "dcgan":
                 kind: Literal["none", "batch"] = "batch" if norm == "batch" else "none"
                 network = dcgan_critic(_image(seen), width=self.width, normalisation=kind, codes=codes)
+                if norm == "batch" and not has_batch_norm(network):
+                    raise UserError(
+                        f"--critic-norm: batch, but images of {shape[1]}x{shape[2]} leave the critic one "
+                        "convolution, which has none; take 'none' or 'spectral', or larger images"
+                    )
             case "residual":
                 network = residual_critic(_image(seen), width=self.width, codes=codes)
             case "maxout":
