@@ -90,6 +90,7 @@ class AdversarialHealth(Observer):
         history = History(snapshot.folder / "diagnosis.jsonl", snapshot.clock.step)
         history.add(
             modes=counts.tolist(),
+            due=self._reference.due(int(counts.sum())),
             separation=seen.separation,
             saturation=seen.saturation,
             slope=None if seen.slope is None else seen.slope.mean,
@@ -181,6 +182,12 @@ class Reference:
             nearest = diversity.nearest_distances(real)
             self.usual = nearest.median().item()
             self.duplicates = diversity.near_duplicates(real, self.usual)
+
+    def due(self, n: int) -> list[float]:
+        """How many of n samples of the data each mode or cell has on average."""
+        if self.modes is not None:
+            return [n / len(self.modes)] * len(self.modes)
+        return [round(n * w, 2) for w in self.cells.weights.tolist()]
 
     def measure(self, samples: Tensor) -> tuple[Collapse, Tensor, dict[str, float]]:
         """The verdict, samples by their nearest mode or cell, and figures to log."""

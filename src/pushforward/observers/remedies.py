@@ -73,4 +73,6 @@ def another(config: RunConfig, method: str) -> str:
     usual: Any = recipe_class(method)()
     words = ["pushforward", "train", method]
     words += changed(config.train, TrainOptions(), KEPT_TRAIN)
-    return shlex.join(words + changed(config.options, usual, KEPT))
+    own = type(config.options)()  # what the run left at its own method's default takes the other's
+    chosen = tuple(name for name in KEPT if getattr(config.options, name) != getattr(own, name))
+    return shlex.join(words + changed(config.options, usual, chosen))

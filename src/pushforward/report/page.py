@@ -11,7 +11,7 @@ from pushforward.data import Scan
 from pushforward.data.rows import noun
 from pushforward.evaluation import Metric
 from pushforward.methods import METHODS
-from pushforward.report import asked, codes, pictures, training, words
+from pushforward.report import adversarial, asked, codes, pictures, svg, training, words
 from pushforward.report.facts import Facts
 
 MOST_SKIPPED = 20
@@ -93,6 +93,9 @@ def context(facts: Facts) -> dict[str, Any]:
         "held_out": len(facts.images.held_out) if facts.images else 0,
         "best": facts.best,
         "panels": training.panels(facts.rows, thing(facts)),
+        "line_colours": svg.LINES,
+        "modes": adversarial.mode_bars(facts),
+        "animation": adversarial.animation(facts),
         "pictures": pictures.take(facts),
         "codes": codes.what_codes_say(facts),
         "findings": facts.findings,

@@ -32,6 +32,7 @@ CLASSES = (
     "#44aa99",
 )
 OTHER = "#999999"
+LINES = (FIRST, SECOND, *CLASSES[2:])  # the first two are the page's, the others stand for themselves
 WIDTH, HEIGHT, SQUARE = 3.7, 2.05, 3.4  # inches; shown at about 96 pixels an inch
 FONT = 8.0  # points
 
@@ -40,12 +41,20 @@ HALOS = 300  # faint discs that show where a crowd is, behind the points of it
 Line = tuple[Sequence[float], Sequence[float]]
 
 
-def lines(series: Sequence[Line], *, label: str, limits: tuple[float, float] | None) -> str:
-    """Up to two lines over training steps. label: what a screen reader says. limits: of the y axis."""
+def lines(
+    series: Sequence[Line], *, label: str, limits: tuple[float, float] | None, log: bool = False
+) -> str:
+    """Up to ten lines over training steps. label: what a screen reader says. limits: of the y axis.
+
+    log: whether that is logarithmic.
+    """
     with _axes() as (figure, axes):
-        for (x, y), colour in zip(series, (FIRST, SECOND), strict=False):
+        for (x, y), colour in zip(series, LINES, strict=False):
             marker = "o" if len(x) < 3 else ""
             axes.plot(x, y, color=colour, linewidth=1.4, marker=marker, markersize=3)
+        if log:
+            axes.set_yscale("log")
+            axes.minorticks_off()
         if limits:
             axes.set_ylim(*limits)
         last = max((x[-1] for x, _ in series if len(x)), default=1)
@@ -63,6 +72,19 @@ def bars(values: Sequence[float], strong: Sequence[bool], *, ylabel: str, label:
         axes.set_xlabel("latent dimension, sorted")
         axes.set_ylabel(ylabel)
         axes.set_xticks([])
+        return _inline(figure, label)
+
+
+def histogram(counts: Sequence[float], due: Sequence[float], *, names: Sequence[str], label: str) -> str:
+    """What was counted in front of what was due. names: of the bars; none where there are too many to
+    read."""
+    with _axes() as (figure, axes):
+        places = range(len(counts))
+        axes.bar(places, due, color=RULE, width=0.86)
+        axes.bar(places, counts, color=FIRST, width=0.56)
+        axes.set_xlim(-0.6, len(counts) - 0.4)
+        axes.set_xticks(list(places) if names else [], list(names) if names else [])
+        axes.set_ylabel("samples")
         return _inline(figure, label)
 
 

@@ -21,7 +21,26 @@ NAMES = {
     "information": ("What z tells of the image", "nats/image"),
     "active_units": ("Active latent dimensions", ""),
     "elbo": ("Lower bound on ln p(x), one sample", "nats/image"),
+    "modes": ("Modes found", ""),
+    "cells": ("Cells of the real data that are filled", ""),
+    "high_quality": ("Samples of high quality", "share"),
+    "reverse_kl": ("Reverse KL over modes", "nats"),
+    "spread": ("Spread of the samples", "1 is the real data's"),
+    "near_duplicates": ("Samples with a near-duplicate", "share"),
+    "critic_accuracy": ("Critic: pairs ordered rightly", "½ is by chance"),
+    "critic_saturation": ("Critic: scores where the sigmoid is flat", "share"),
+    "generator_gradient": ("Gradient that reaches the generator", "norm"),
 }
+# Quantities that share a panel: its title and unit, and what each line is called.
+TOGETHER = (
+    (
+        "Slope of the critic, between real and generated data",
+        "score a unit",
+        {"slope": "mean", "lipschitz": "largest"},
+    ),
+    ("Dead units of the generator", "share", {f"dead_units_{i}": f"layer {i}" for i in range(1, 11)}),
+)
+LOGARITHMIC = 30.0  # times from the least value to the largest, where a norm is drawn
 # What the validation calls by another name than training does.
 SAME = {"metric/validation_elbo": "metric/elbo"}
 
@@ -63,9 +82,11 @@ def panels(rows: Sequence[Mapping[str, Any]], thing: str = "image") -> list[Pane
         else:
             name = f"Loss of the {key.partition('/')[2]}" if len(losses) > 1 else "Loss"
             drawn.append(_panel(name, "", (own,)))
+    shared = [_shared_panel(*group, lines) for group in TOGETHER]
     for key in list(lines):
         if key in lines:
             drawn.append(_other_panel(key, lines))
+    drawn += [panel for panel in shared if panel is not None]
     return [
         replace(p, title=p.title.replace("image", thing), unit=p.unit.replace("image", thing)) for p in drawn
     ]
@@ -86,6 +107,13 @@ def _other_panel(key: str, lines: dict[str, Series]) -> Panel:
     own = lines.pop(key)
     held_out = lines.pop(f"metric/{name}", None) if group == "info" else None
     return _panel(title, unit, (own,) if held_out is None else _both(own, held_out))
+
+
+def _shared_panel(title: str, unit: str, names: Mapping[str, str], lines: dict[str, Series]) -> Panel | None:
+    """One panel of several quantities; takes their lines away. None where none was logged."""
+    found = {name: lines.pop(f"metric/{name}") for name in names if f"metric/{name}" in lines}
+    series = tuple(replace(line, name=names[name]) for name, line in found.items())
+    return _panel(title, unit, series) if series else None
 
 
 def _both(training: Series, held_out: Series) -> tuple[Series, Series]:
@@ -125,11 +153,16 @@ def axis_limits(series: Sequence[Series]) -> tuple[float, float] | None:
 
 
 def _panel(title: str, unit: str, series: tuple[Series, ...]) -> Panel:
-    limits = axis_limits(series)
+    values = [v for s in series for v in s.values]
+    log = unit == "norm" and min(values) > 0 and max(values) > LOGARITHMIC * min(values)
+    limits = None if log else axis_limits(series)
     first = series[0].values[0]
     outside = limits is not None and not limits[0] <= first <= limits[1]
     drawing = svg.lines(
-        [(s.steps, s.values) for s in series], label=escape(f"{title} over training steps"), limits=limits
+        [(s.steps, s.values) for s in series],
+        label=escape(f"{title} over training steps"),
+        limits=limits,
+        log=log,
     )
     return Panel(title, unit, series, drawing, f"starts at {number(first)}, off the axis" if outside else "")
 
