@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,7 @@ class Batch:
     index: Tensor
 
 
+@runtime_checkable
 class Draw(Protocol):
     """A stream of training batches. `n` defaults to the run's batch size (this process's share of it)."""
 

@@ -76,6 +76,7 @@ def run(argv: list[str]) -> None:
             model,
             images.images,
             modes=images.modes,
+            source=images.scan.source,
             k=options.k,
             seed=options.seed,
             likelihood=options.likelihood,
