@@ -18,8 +18,11 @@ from pushforward import __version__
 from pushforward.config import RunConfig, TrainOptions, config_from, differences, read_config
 from pushforward.core import Algorithm, Clock, Finding, Observer, Snapshot
 from pushforward.data import Dataset, Splits, Stream, load_splits
+from pushforward.ensemble_run import EnsembleRun, Prepared, read_mixture, refuse_component
+from pushforward.ensembles.weighting import Weighting
 from pushforward.errors import UserError, did_you_mean
 from pushforward.folders import choose_folder, claimed, no_empty_folder, refuse_occupied
+from pushforward.methods import find_method
 from pushforward.models import best_value, model_card, publish
 from pushforward.observers.adversarial_run import adversarial_observers
 from pushforward.observers.cures import collapse_cure
@@ -71,7 +74,7 @@ def start(config: RunConfig, progress: Progress) -> Path:
             config.train.steps = DEFAULT_STEPS
         folder = choose_folder(config, world)
         with no_empty_folder(folder):
-            run = _Run(config, folder, world, device, progress)
+            run = _opened(config, folder, world, device, progress, prepare(config))
             with claimed(folder, world):
                 if world.main:
                     refuse_occupied(folder)  # another run may have taken it while the data were read
@@ -88,6 +91,8 @@ def resume(folder: Path, changes: Mapping[str, Any], progress: Progress) -> Path
     the data are no longer those of the checkpoint.
     """
     config = read_run(folder)
+    refuse_component(folder, config)
+    _refuse_other_length(config, changes)
     if (folder / "DONE").exists() and changes.get("steps", 0) <= (config.train.steps or 0):
         progress.say(f"{folder} is finished ({config.train.steps} steps); nothing to do")
         return folder
@@ -97,11 +102,14 @@ def resume(folder: Path, changes: Mapping[str, Any], progress: Progress) -> Path
     world, device = join(config.train.device)
     try:
         with claimed(folder, world):
-            begun = any((folder / "checkpoints").glob("step-*"))
-            if begun:
-                _refuse_other_config(config, folder)
-            run = _Run(config, folder, world, device, progress)
-            if begun:
+            recorded = _recorded_identity(folder)
+            if recorded is not None:
+                _refuse_other_config(config, folder, recorded)
+            data = prepare(config)
+            if recorded is not None:
+                _refuse_other_data(config, folder, data)
+            run = _opened(config, folder, world, device, progress, data)
+            if recorded is not None:
                 run.take_up()
             else:
                 run.begin()
@@ -146,6 +154,17 @@ def split_validation(images: Dataset, share: float) -> tuple[Dataset, Dataset | 
     return images.subset(order[n:].sort().values), images.subset(order[:n].sort().values)
 
 
+def prepare(config: RunConfig) -> Prepared:
+    """Read and split the data, and prepare them as the method wants."""
+    splits = load_data(config.train)
+    train_set, validation = split_validation(splits.train, config.train.validation)
+    about = provenance(splits, train_set)
+    if hasattr(config.options, "prepare_data"):
+        train_set = config.options.prepare_data(train_set)
+        validation = validation and config.options.prepare_data(validation)
+    return Prepared(train_set, validation, about)
+
+
 def provenance(splits: Splits, train_set: Dataset) -> dict[str, Any]:
     """Versions, commit and data: what another machine needs to rerun this."""
     return {
@@ -177,19 +196,47 @@ def git_commit() -> str | None:
     return run[0].stdout.strip() + ("+" if run[1].stdout.strip() else "")
 
 
+def _opened(
+    config: RunConfig, folder: Path, world: World, device: torch.device, progress: Progress, data: Prepared
+) -> _Run | EnsembleRun:
+    if find_method(config.method).kind == "algorithm":
+        return _Run(config, folder, world, device, progress, data)
+
+    def component(part: RunConfig, home: Path, data: Prepared, weighting: Weighting) -> _Run:
+        return _Run(part, home, world, device, progress, data, weighting.weights)
+
+    run = EnsembleRun(
+        config,
+        folder,
+        world,
+        device,
+        data=data,
+        identity=identity(config),
+        component=component,
+        pictures=_sampling(data.train, every=1),
+        say=progress.say,
+    )
+    _check_rates(run.part, config.train.lr_of)
+    run.part.check_batch(config.train.batch_size // world.size)
+    return run
+
+
 class _Run:
     """One run being put together: data, algorithm and trainer; then begun or taken up, then finished."""
 
     def __init__(
-        self, config: RunConfig, folder: Path, world: World, device: torch.device, progress: Progress
+        self,
+        config: RunConfig,
+        folder: Path,
+        world: World,
+        device: torch.device,
+        progress: Progress,
+        data: Prepared,
+        weights: Tensor | None = None,
     ) -> None:
         self.config, self.folder, self.world, self.progress = config, folder, world, progress
-        splits = load_data(config.train)
-        self.train_set, self.validation = split_validation(splits.train, config.train.validation)
-        self.provenance = provenance(splits, self.train_set)
-        if hasattr(config.options, "prepare_data"):
-            self.train_set = config.options.prepare_data(self.train_set)
-            self.validation = self.validation and config.options.prepare_data(self.validation)
+        self.train_set, self.validation, self.weights = data.train, data.validation, weights
+        self.provenance = dict(data.provenance)
         self.about = {
             "method": config.method,
             "options": config.to_dict()["options"],
@@ -209,6 +256,7 @@ class _Run:
             rank=self.world.rank,
             world=self.world.size,
             device=device,
+            weights=None if self.weights is None else {"data": self.weights},
         )
         algorithm.check_batch(options.batch_size // self.world.size)
         findings = FindingsFile(
@@ -250,13 +298,6 @@ class _Run:
 
     def take_up(self) -> None:
         """Go on from the newest whole checkpoint, if the data are still the same."""
-        was = self.config.provenance.get("data", {})
-        changed = differences(self.provenance["data"], was, "data.")
-        if changed:
-            raise UserError(
-                f"--resume: the data of {self.folder} changed since: {'; '.join(changed)}; put the old data "
-                "back or start a new run"
-            )
         self.trainer.resume()
         _refuse_fewer_steps(self.config, self.trainer.clock.step)
         (self.folder / "DONE").unlink(missing_ok=True)
@@ -287,11 +328,7 @@ class _Run:
         algorithm, observers = self.trainer.algorithm, list[Observer]()
         # An observer reads what an algorithm offers, and not every one can sample or has a likelihood.
         if hasattr(algorithm, "sample"):
-            often = max(1, steps // 8) if every is None else every
-            points = len(self.train_set.shape) == 1
-            observers.append(
-                PointPictures(self.train_set.images, every=often) if points else SamplePictures(every=often)
-            )
+            observers.append(_sampling(self.train_set, max(1, steps // 8) if every is None else every))
         validate = validation_for(algorithm)
         if self.validation is not None and validate is not None:
             observers.append(
@@ -315,6 +352,11 @@ class _Run:
             write_durably(self.folder / "config.yaml", self.config.to_yaml().encode())
 
 
+def _sampling(data: Dataset, every: int) -> Observer:
+    """What shows samples of a model of these data."""
+    return PointPictures(data.images, every=every) if len(data.shape) == 1 else SamplePictures(every=every)
+
+
 def identity(config: RunConfig) -> dict[str, Any]:
     """What may not change between a checkpoint and its resume."""
     content = config.to_dict()
@@ -327,9 +369,37 @@ def _refuse_fewer_steps(config: RunConfig, done: int) -> None:
         raise UserError(f"--steps: {config.train.steps}, but {done} are done already; give at least as many")
 
 
-def _refuse_other_config(config: RunConfig, folder: Path) -> None:
-    _, checkpoint = newest_checkpoint(folder / "checkpoints")
-    changed = differences(identity(config), checkpoint.values["identity"])
+def _refuse_other_length(config: RunConfig, changes: Mapping[str, Any]) -> None:
+    """The components of an ensemble are equally long."""
+    steps = changes.get("steps", config.train.steps)
+    if find_method(config.method).kind == "ensemble" and steps != config.train.steps:
+        raise UserError(
+            f"--steps: {steps}, but the components of this ensemble take {config.train.steps} each; "
+            "leave it out or start a new run"
+        )
+
+
+def _recorded_identity(folder: Path) -> Mapping[str, Any] | None:
+    """The identity that a run was begun with; None where it was killed before it began."""
+    mixture = read_mixture(folder)
+    if mixture is not None:
+        return mixture["identity"]
+    if any((folder / "checkpoints").glob("step-*")):
+        return newest_checkpoint(folder / "checkpoints")[1].values["identity"]
+    return None
+
+
+def _refuse_other_data(config: RunConfig, folder: Path, data: Prepared) -> None:
+    changed = differences(data.provenance["data"], config.provenance.get("data", {}), "data.")
+    if changed:
+        raise UserError(
+            f"--resume: the data of {folder} changed since: {'; '.join(changed)}; put the old data "
+            "back or start a new run"
+        )
+
+
+def _refuse_other_config(config: RunConfig, folder: Path, recorded: Mapping[str, Any]) -> None:
+    changed = differences(identity(config), recorded)
     if changed:
         raise UserError(
             f"--resume: the config does not fit the checkpoint of {folder}: {'; '.join(changed)}; "

@@ -61,7 +61,11 @@ class AdaGANRecipe(AdaGANHyperparameters):
         """A mixture of untrained components of points (d,) or images (channels, height, width)."""
         self.check()
         recipe = self.component_recipe()
-        return MixtureModel([recipe.build(shape) for _ in range(self.components)])
+        try:
+            components = [recipe.build(shape) for _ in range(self.components)]
+        except UserError as error:
+            raise UserError(f"--component {self.component}: {error}") from None
+        return MixtureModel(components)
 
     def component_recipe(self) -> Any:
         """The components' options. Raises UserError for a method that is none, or an option it has not."""
