@@ -21,8 +21,8 @@ NAMES = {
     "information": ("What z tells of the image", "nats/image"),
     "active_units": ("Active latent dimensions", ""),
     "elbo": ("Lower bound on ln p(x), one sample", "nats/image"),
-    "modes": ("Modes found", ""),
-    "cells": ("Cells of the real data that are filled", ""),
+    "modes": ("Modes found", "modes"),
+    "cells": ("Cells of the real data that are filled", "cells"),
     "high_quality": ("Samples of high quality", "share"),
     "reverse_kl": ("Reverse KL over modes", "nats"),
     "spread": ("Spread of the samples", "1 is the real data's"),
@@ -40,6 +40,7 @@ TOGETHER = (
     ),
     ("Dead units of the generator", "share", {f"dead_units_{i}": f"layer {i}" for i in range(1, 11)}),
 )
+FROM_ZERO = ("share", "modes", "cells")  # units of what is never below
 LOGARITHMIC = 30.0  # times from the least value to the largest, where a norm is drawn
 # What the validation calls by another name than training does.
 SAME = {"metric/validation_elbo": "metric/elbo"}
@@ -156,6 +157,8 @@ def _panel(title: str, unit: str, series: tuple[Series, ...]) -> Panel:
     values = [v for s in series for v in s.values]
     log = unit == "norm" and min(values) > 0 and max(values) > LOGARITHMIC * min(values)
     limits = None if log else axis_limits(series)
+    if unit in FROM_ZERO:
+        limits = (0, 1.08 * max(values) or 1)
     first = series[0].values[0]
     outside = limits is not None and not limits[0] <= first <= limits[1]
     drawing = svg.lines(
