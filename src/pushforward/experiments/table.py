@@ -51,6 +51,11 @@ EXPERIMENTS = {
             "pushforward.experiments.gumbel_softmax",
             "a relaxed draw beats an unbiased noisy gradient through discrete units",
         ),
+        Entry(
+            "adagan",
+            "pushforward.experiments.adagan",
+            "boosting covers the modes that one small GAN of its kind misses",
+        ),
     )
 }
 
