@@ -84,8 +84,9 @@ class R3GAN(AdversarialModel):
 
     def step(self, draw: Draw) -> Steps:
         """One step of the critic, one of the generator, on the same real data."""
-        x, gamma = draw().x, self.hyper.gamma_at(self.clock)
+        gamma = self.hyper.gamma_at(self.clock)
         for _ in range(self.hyper.n_critic):
+            x = draw().x
             looks = self.critic(x, self.sample(len(x)), self.clock, differentiable=True)
             adversarial = self.critic_terms(looks, relativistic_critic)
             penalties = [
