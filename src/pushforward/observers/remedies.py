@@ -39,7 +39,7 @@ def remedies(config: RunConfig, *, scale: float = 1.0) -> dict[str, str]:
     return {
         "mode-collapse": _paired(config),
         "mode-oscillation": _paired(config),
-        "dead-units": f"--slope {SLOPE:g}",
+        "dead-units": "" if options.slope else f"--slope {SLOPE:g}",
         "vanishing-gradient": _signal(config, scale),
         "critic-saturated": _overlap(config, scale),
         "slope-not-held": f"--penalty {STRONGER * options.penalty:g}" if hasattr(options, "penalty") else "",
