@@ -15,7 +15,7 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
-from scipy.stats import binom
+from scipy.special import bdtr, bdtrc
 from torch import Tensor
 
 from pushforward.core import Finding
@@ -115,8 +115,8 @@ def _chance(starved: int, n: int, weights: Tensor, limits: Tensor) -> float:
     """
     if not starved or not n:
         return 1.0
-    each = binom.cdf(limits.numpy(), n, weights.double().numpy())
-    return float(binom.sf(starved - 1, len(weights), each.mean()))
+    each = bdtr(limits.numpy(), n, weights.double().numpy())  # P(count ≤ limit)
+    return float(bdtrc(starved - 1, len(weights), each.mean()))
 
 
 def effective_modes(counts: Int[Tensor, " k"]) -> float:

@@ -21,7 +21,6 @@ from pushforward.views import Packing
 SHOWN = 1000  # samples in a frame
 MILLISECONDS = 150  # a frame is shown
 LAST = 2500  # the last one
-REFRESH = 8  # frames, after which the animation is written anew while training goes on
 WIDEST = 560  # pixels
 
 
@@ -42,7 +41,7 @@ class LandscapeAnimation(Observer):
         return self.every > 0 and (clock.step % self.every == 0 or clock.step == clock.steps)
 
     def observe(self, snapshot: Snapshot) -> Observation:
-        """Draw a frame; now and then, and at the end, the animation."""
+        """Draw a frame; at the end, and when frames have doubled in number, the animation."""
         self._stage = self._stage or Stage(Scene.of(self.real))
         model, clock = snapshot.algorithm, snapshot.clock
         torch.manual_seed(0)  # the loop puts the run's own random state back
@@ -58,7 +57,10 @@ class LandscapeAnimation(Observer):
         folder.mkdir(parents=True, exist_ok=True)
         save_picture(frame, folder / f"step-{clock.step:07d}.png")
         frames = frames_until(folder, clock.step)
-        if clock.step == clock.steps or len(frames) % REFRESH == 0:
+        doubled = (
+            len(frames) & (len(frames) - 1) == 0
+        )  # since it was last written: to write it costs all frames
+        if clock.step == clock.steps or doubled:
             animate(frames, folder.parent / "animation.gif")
         return Observation()
 

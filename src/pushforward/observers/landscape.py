@@ -19,7 +19,7 @@ from pushforward.observers.points import DRAWN, REAL, SOFT, Scene
 
 PLOT = 440  # pixels of each side
 LEFT, TOP, RIGHT, BOTTOM = 46, 46, 14, 34  # pixels around it
-SCORED = 61  # scores along each side
+SCORED = 49  # scores along each side
 BANDS = 13  # of the landscape, one of them white
 PAPER, INK = "#fdfcfa", "#1c1f22"
 COLD, WARM = "#b9d3de", "#f2cfa4"  # tints of the samples' and the real points' colours
@@ -37,7 +37,7 @@ class Stage:
         x, y = torch.linspace(left, right, SCORED), torch.linspace(top, bottom, SCORED)
         rows, columns = torch.meshgrid(y, x, indexing="ij")
         self.grid = torch.stack([columns, rows], -1).flatten(0, 1)
-        """Where the landscape is scored, (61², 2): rows from the top."""
+        """Where the landscape is scored, (49², 2): rows from the top."""
         self._around = self._surroundings()
         self._real = np.zeros(PLOT * PLOT, np.uint8)
         _stamp(self._real, self._pixels(scene.real[:REAL_SHOWN]), (HALO, 2), (POINT, 3))
