@@ -105,8 +105,8 @@ def by_place(modes: Modes) -> list[str]:
 
 
 def by_mean(modes: Modes) -> list[str]:
-    """ "μ = 0.25" of modes with one mean in all coordinates."""
-    return [f"μ = {centre[0]:g}" for centre in modes.centres]
+    """ "0.25" of modes with one mean in all coordinates."""
+    return [f"{centre[0]:g}" for centre in modes.centres]
 
 
 def stacked_digits(digits: Arrays, *, train: int = STACKS_TRAIN, test: int = STACKS_TEST) -> Arrays:
