@@ -56,6 +56,7 @@ def dcgan_critic(
     slope: float = 0.2,
     normalisation: Normalisation = "batch",
     codes: int = 0,
+    penalised: bool = False,
 ) -> Critic:
     """(b, c, h, w) -> (b, 1), or (b, c, h, w), (b, codes) -> (b, 1).
 
@@ -63,8 +64,9 @@ def dcgan_critic(
     normalisation: "batch" is the paper's, after every convolution but the first; such a critic should see
     real and generated images in passes of their own, and no gradient penalty. "spectral" is Miyato et
     al. 2018's, of every weight. codes: width of the z of a critic of pairs, which joins the features.
+    penalised: lay it out for speed under a penalty on its gradient; the function is the same.
     """
-    trunk = _trunk(shape, width, slope, batch_norm=normalisation == "batch")
+    trunk = _trunk(shape, width, slope, batch_norm=normalisation == "batch", penalised=penalised)
     critic = Critic(trunk, score_head(_features(shape, width), codes=codes, slope=slope))
     critic = normal_init_(critic) if normalisation == "batch" else he_init_(critic, slope)
     return normalise_spectrum_(critic) if normalisation == "spectral" else critic
@@ -79,8 +81,10 @@ def dcgan_reconstructor(
     return normal_init_(network) if batch_norm else he_init_(network, slope)
 
 
-def _trunk(shape: ImageShape, width: int, slope: float, *, batch_norm: bool) -> nn.Sequential:
-    layers: list[nn.Module] = [ChannelsLast()]
+def _trunk(
+    shape: ImageShape, width: int, slope: float, *, batch_norm: bool, penalised: bool = False
+) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.Identity() if penalised else ChannelsLast()]
     for fine, (inputs, outputs) in zip(
         pyramid_of(shape), pairwise([shape[0], *_widths(width, shape)]), strict=False
     ):
@@ -89,7 +93,7 @@ def _trunk(shape: ImageShape, width: int, slope: float, *, batch_norm: bool) -> 
             nn.Conv2d(inputs, outputs, stride_kernel(fine), stride=2, padding=1, bias=not normalised)
         )
         layers += [nn.BatchNorm2d(outputs)] if normalised else []
-        layers.append(rectifier(slope))
+        layers.append(rectifier(slope, penalised=penalised))
     return nn.Sequential(*layers, nn.Flatten())
 
 

@@ -32,7 +32,7 @@ LAST_SCALE = 0.1
 class ResidualBlock(nn.Module):
     """x + conv(rectifier(conv(x))). blocks: how many the network has, for the scale of the weights."""
 
-    def __init__(self, channels: int, *, slope: float, blocks: int) -> None:
+    def __init__(self, channels: int, *, slope: float, blocks: int, penalised: bool = False) -> None:
         super().__init__()
         first = nn.Conv2d(channels, channels, 3, padding=1)
         last = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
@@ -42,7 +42,7 @@ class ResidualBlock(nn.Module):
             # Fixup's L^(-1/(2m-2)) for m = 2 layers: the sum over L blocks keeps its scale as they learn.
             first.weight.mul_(blocks**-0.5)
             last.weight.mul_(LAST_SCALE)
-        self.branch = nn.Sequential(first, rectifier(slope), last)
+        self.branch = nn.Sequential(first, rectifier(slope, penalised=penalised), last)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Of the same shape."""
@@ -82,22 +82,29 @@ def residual_generator(
     return nn.Sequential(*layers, _mix(width, shape[0]), nn.Tanh())
 
 
-def residual_critic(shape: ImageShape, *, width: int = 32, slope: float = 0.2, codes: int = 0) -> Critic:
+def residual_critic(
+    shape: ImageShape, *, width: int = 32, slope: float = 0.2, codes: int = 0, penalised: bool = False
+) -> Critic:
     """(b, c, h, w) -> (b, 1), or (b, c, h, w), (b, codes) -> (b, 1).
 
     width: channels at the image's own size; they double with each halving, up to 8 · width. codes: width
-    of the z of a critic of pairs, which joins the features.
+    of the z of a critic of pairs, which joins the features. penalised: built for speed under a penalty on
+    its gradient; the function is the same.
     """
     sizes = pyramid_of(shape)
     widths = channels(width, len(sizes), widest=8 * width)
-    layers: list[nn.Module] = [ChannelsLast(), _mix(shape[0], width)]
-    layers.append(ResidualBlock(width, slope=slope, blocks=len(sizes)))
+
+    def block(channels: int) -> ResidualBlock:
+        return ResidualBlock(channels, slope=slope, blocks=len(sizes), penalised=penalised)
+
+    layers: list[nn.Module] = [ChannelsLast(), _mix(shape[0], width), block(width)]
     for fine, coarse in pairwise(widths):
         # Halvings round up: the last column of an odd width is averaged with nothing.
-        layers += [nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False), _mix(fine, coarse)]
-        layers.append(ResidualBlock(coarse, slope=slope, blocks=len(sizes)))
+        halve = nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False)
+        layers += [halve, _mix(fine, coarse), block(coarse)]
+    layers += [rectifier(slope, penalised=penalised), nn.Flatten()]
     head = score_head(widths[-1] * math.prod(sizes[-1]), codes=codes, slope=slope)
-    return Critic(nn.Sequential(*layers, rectifier(slope), nn.Flatten()), he_init_(head, slope))
+    return Critic(nn.Sequential(*layers), he_init_(head, slope))
 
 
 def _mix(inputs: int, outputs: int) -> nn.Conv2d:

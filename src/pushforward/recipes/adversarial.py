@@ -51,6 +51,7 @@ class AdversarialRecipe(AdversarialHyperparameters):
     """Samples that the critic sees at once (PacGAN's m)."""
 
     algorithm: ClassVar[Callable[..., AdversarialModel]]
+    penalised: ClassVar[bool] = False  # whether the critic's gradient is differentiated again
 
     def build(self, shape: Shape) -> AdversarialModel:
         """A freshly initialised model for points (d,) or images (channels, height, width)."""
@@ -118,14 +119,22 @@ class AdversarialRecipe(AdversarialHyperparameters):
         match family:
             case "dcgan":
                 kind: Literal["none", "batch"] = "batch" if norm == "batch" else "none"
-                network = dcgan_critic(_image(seen), width=self.width, normalisation=kind, codes=codes)
+                network = dcgan_critic(
+                    _image(seen),
+                    width=self.width,
+                    normalisation=kind,
+                    codes=codes,
+                    penalised=self.penalised,
+                )
                 if norm == "batch" and not has_batch_norm(network):
                     raise UserError(
                         f"--critic-norm: batch, but images of {shape[1]}x{shape[2]} leave the critic one "
                         "convolution, which has none; take 'none' or 'spectral', or larger images"
                     )
             case "residual":
-                network = residual_critic(_image(seen), width=self.width, codes=codes)
+                network = residual_critic(
+                    _image(seen), width=self.width, codes=codes, penalised=self.penalised
+                )
             case "maxout":
                 network = maxout_critic(seen, hidden, codes=codes)
             case _:

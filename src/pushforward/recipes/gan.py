@@ -59,6 +59,7 @@ class WGANGPRecipe(WGANGPHyperparameters, AdversarialRecipe):
     """Options of `train wgan-gp`."""
 
     algorithm: ClassVar = WGANGP
+    penalised: ClassVar = True
 
 
 @dataclass(kw_only=True)
@@ -73,6 +74,7 @@ class R3GANRecipe(R3GANHyperparameters, AdversarialRecipe):
     """Options of `train r3gan`."""
 
     algorithm: ClassVar = R3GAN
+    penalised: ClassVar = True
     slope: float = 0.2
     """Slope of the generator's rectifiers for negative inputs, as in the paper."""
     generator_norm: Literal["auto", "none", "batch"] = "none"

@@ -33,7 +33,9 @@ SEPARATE_CRITICS = {
     "maxout": lambda shape, **how: maxout_critic(shape, (32, 32), **how),
     "dcgan-plain": partial(dcgan_critic, width=4, normalisation="none"),
     "dcgan-spectral": partial(dcgan_critic, width=4, normalisation="spectral"),
+    "dcgan-penalised": partial(dcgan_critic, width=4, normalisation="none", penalised=True),
     "residual": partial(residual_critic, width=4),
+    "residual-penalised": partial(residual_critic, width=4, penalised=True),
     "residual-spectral": _spectral_residual,
 }
 CRITICS = {**SEPARATE_CRITICS, "dcgan": partial(dcgan_critic, width=4)}

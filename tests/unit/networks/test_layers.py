@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from pushforward.core import Player
@@ -13,6 +14,7 @@ from pushforward.networks.dcgan import dcgan_critic
 from pushforward.networks.gan_mlp import Maxout, maxout_critic, mlp_critic, mlp_generator
 from pushforward.networks.layers import (
     ChannelsLast,
+    LeakyReLU,
     count_parameters,
     has_batch_norm,
     he_init_,
@@ -20,7 +22,7 @@ from pushforward.networks.layers import (
     normalise_spectrum_,
     rectifier,
 )
-from pushforward.networks.residual import ResidualBlock
+from pushforward.networks.residual import ResidualBlock, residual_critic
 from pushforward.training.optim import Averages
 
 
@@ -72,6 +74,43 @@ def test_channels_last_changes_the_layout_alone():
         assert y.stride() == (20 * c, 1, 4 * c, c)
         y.square().sum().backward()
         assert torch.equal(x.grad, 2 * x)
+
+
+def test_leaky_relu_has_torchs_values_and_gradients():
+    x = torch.randn(5, 7, dtype=torch.double, requires_grad=True)
+    own = LeakyReLU(0.2)
+    assert torch.equal(own(x), F.leaky_relu(x, 0.2))
+    torch.autograd.gradcheck(own, x)
+    torch.autograd.gradgradcheck(lambda x: own(x).square(), x)
+
+
+def test_leaky_relu_hands_no_zeros_down():
+    x = torch.randn(4, requires_grad=True)
+
+    def second(f):
+        (first,) = torch.autograd.grad(f(x).sum(), x, create_graph=True)
+        return torch.autograd.grad((first * torch.ones(4, requires_grad=True)).sum(), x, allow_unused=True)[0]
+
+    assert second(LeakyReLU(0.2)) is None
+    assert not second(nn.LeakyReLU(0.2)).any()
+
+
+@pytest.mark.parametrize("critic", [dcgan_critic, residual_critic])
+def test_a_penalised_critic_is_the_same_function(critic):
+    how = {"normalisation": "none"} if critic is dcgan_critic else {}
+    plain = critic((3, 16, 16), width=4, **how).double()
+    penalised = critic((3, 16, 16), width=4, penalised=True, **how).double()
+    penalised.load_state_dict(plain.state_dict())
+    x = torch.randn(3, 3, 16, 16, dtype=torch.double, requires_grad=True)
+
+    def gradients(network):
+        scores = network(x)
+        (slope,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
+        loss = F.softplus(scores).mean() + (slope.flatten(1).norm(dim=1) - 1).square().mean()
+        return torch.autograd.grad(loss, list(network.parameters()))
+
+    torch.testing.assert_close(penalised(x), plain(x))
+    torch.testing.assert_close(gradients(penalised), gradients(plain))
 
 
 def test_maxout_is_the_largest_of_its_affine_maps():
