@@ -38,7 +38,7 @@ def adversarial_observers(
     if every == 0:
         return observers
     if data.shape == (2,):
-        often = max(1, steps // FRAMES) if every is None else every
+        often = -(-steps // FRAMES) if every is None else every  # rounded up, or the last two would be alike
         observers.append(LandscapeAnimation(data.images[shuffled(len(data), seed=0)[:MEASURED]], every=often))
     elif len(data.shape) == 3:
         observers.append(GridAnimation())
