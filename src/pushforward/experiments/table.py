@@ -52,6 +52,26 @@ EXPERIMENTS = {
             "a relaxed draw beats an unbiased noisy gradient through discrete units",
         ),
         Entry(
+            "earth-mover",
+            "pushforward.experiments.earth_mover",
+            "the earth-mover's distance is the cheapest plan and the best critic, by trying all of them",
+        ),
+        Entry(
+            "js-vs-wasserstein",
+            "pushforward.experiments.js_vs_wasserstein",
+            "far from the data JS gives no gradient and W₁ the slope 1, by formula and with trained networks",
+        ),
+        Entry(
+            "convergence",
+            "pushforward.experiments.convergence",
+            "GANs circle, noise and R1 converge, two time scales alone do not: the Dirac-GAN, exactly",
+        ),
+        Entry(
+            "dying-relu",
+            "pushforward.experiments.dying_relu",
+            "a generator's ReLU units die of a high rate or a low bias, and leaky ones wake up",
+        ),
+        Entry(
             "adagan",
             "pushforward.experiments.adagan",
             "boosting covers the modes that one small GAN of its kind misses",
