@@ -20,7 +20,8 @@ class TrainOptions:
     """Options that every `train METHOD` shares."""
 
     data: str = "mnist5k"
-    """Images to learn from: a folder, a zip, an .npz, a folder of IDX files, or a name of `data list`."""
+    """Images or points to learn from: a folder, a zip, an .npz, a folder of IDX files, or a name of `data
+    list`."""
     test: str | None = None
     """Held-out images, as for --data. Default: the official split, else 10 % by content."""
     run: str | None = None
