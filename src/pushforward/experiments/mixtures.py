@@ -64,10 +64,11 @@ def _single(
 
 
 def _boosted(cell: Cell, train: Dataset, options: dict[str, Any]) -> Algorithm:
-    """AdaGAN, whose components share the steps."""
+    """AdaGAN, whose components take the steps each."""
     asked = cell.options
-    n = asked["components"]
-    recipe = AdaGANRecipe(component=asked["method"], components=n, component_options=options)
+    recipe = AdaGANRecipe(
+        component=asked["method"], components=asked["components"], component_options=options
+    )
     mixture = recipe.build(train.shape)
 
     def next_one(index: int, weighting: Weighting) -> Algorithm:

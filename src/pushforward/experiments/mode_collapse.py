@@ -75,9 +75,9 @@ PAPERS: Mapping[str, dict[str, Any]] = {
         "batch": 100,
     },
 }
-STEPS = {"quick": 6000, "full": 25_000}
+STEPS = {"quick": 5000, "full": 25_000}
 BATCH = 256
-COMPONENTS = 5  # of the ensemble, which share the steps of a single model
+COMPONENTS = 5  # of the ensemble, each trained like a single model
 ABOUT = f"""\
 How many modes a generator finds, and how well, when networks, data, steps and batches are the same and only
 the remedy differs. 2,500 samples; a mode is found if it is the nearest of a sample within 3σ of it, a
@@ -88,9 +88,9 @@ in the plane.
 The setting that all share: z of 2 dimensions, 3 layers of 128 units (ReLU in the generator but for R3GAN,
 whose paper has LeakyReLU; LeakyReLU in the critic), rate 0.001, batches of {BATCH}; {STEPS["quick"]:,}
 generator steps (quick) or {STEPS["full"]:,} (full). Each method keeps what its own paper fixes: betas,
-critic steps, weights of penalties, a falling rate. Instance noise starts at σ = 0.5 and falls to 0.
-AdaGAN's {COMPONENTS} components share the steps of one model. So costs differ: WGAN-GP takes 5 critic steps
-for one of the generator, and the unrolled GAN looks 5 ahead.
+critic steps, weights of penalties, a falling rate. Instance noise starts at σ = 0.5 and falls to 0. Each of
+AdaGAN's {COMPONENTS} components is trained as a single GAN is. So costs differ: WGAN-GP takes 5 critic
+steps for one of the generator, and the unrolled GAN looks 5 ahead.
 
 The papers' figures beside ours were measured in their settings, not in this one; the full budget has these
 settings as rows of their own. PacGAN's spreads are standard errors, ours standard deviations.
