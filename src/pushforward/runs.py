@@ -340,7 +340,9 @@ class _Run:
                     cure=collapse_cure(self.config),
                 )
             )
-        observers += adversarial_observers(algorithm, self.train_set, self.config, steps=steps)
+        observers += adversarial_observers(
+            algorithm, self.train_set, self.config, steps=steps, weighted=self.weights is not None
+        )
         return observers
 
     def _keep_best(self, metric: str, snapshot: Snapshot, value: float) -> None:

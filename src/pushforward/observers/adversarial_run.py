@@ -17,24 +17,25 @@ MEASURED = 1000  # rows that the data's scale is taken from
 
 
 def adversarial_observers(
-    algorithm: Algorithm, data: Dataset, config: RunConfig, *, steps: int
+    algorithm: Algorithm, data: Dataset, config: RunConfig, *, steps: int, weighted: bool = False
 ) -> list[Observer]:
     """None for other algorithms. To be called after the observers that draw samples.
 
-    Without pictures (`sample_every` 0) there is no animation either. Points have one in the plane only.
+    weighted: whether rows are drawn by weight, as for a component of an ensemble. It is then meant to leave
+    modes out, so its health is not judged. Without pictures (`sample_every` 0) there is no animation either.
+    Points have one in the plane only.
     """
     if not all(hasattr(algorithm, name) for name in ("generator", "critic", "decode", "sample_prior")):
         return []
     every = config.train.sample_every
-    observers: list[Observer] = [
-        AdversarialHealth(
-            data,
-            every=max(1, steps // LOOKS),
-            batch_size=config.train.batch_size,
-            remedies=remedies(config, scale=_scale(data)),
-            sigmoid=config.method in SIGMOID,
-        )
-    ]
+    health = AdversarialHealth(
+        data,
+        every=max(1, steps // LOOKS),
+        batch_size=config.train.batch_size,
+        remedies=remedies(config, scale=_scale(data)),
+        sigmoid=config.method in SIGMOID,
+    )
+    observers: list[Observer] = [] if weighted else [health]
     if every == 0:
         return observers
     if data.shape == (2,):
