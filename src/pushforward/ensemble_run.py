@@ -183,10 +183,9 @@ class EnsembleRun:
         """The weighting of a component, from its folder; computed and written down if it is not there."""
         path = self._home(index) / "weights.safetensors"
         if self.world.main and not path.is_file():
-            with StopSignals() as signals:
-                weighting = compute()
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(path, weighting.to_bytes())
+            with StopSignals() as signals:
+                write_durably(path, compute().to_bytes())
             if signals.received is not None:
                 raise Stopped(
                     signals.received,

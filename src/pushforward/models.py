@@ -21,7 +21,7 @@ from pushforward.config import RunConfig
 from pushforward.core import Algorithm, to_float
 from pushforward.data.rows import noun
 from pushforward.errors import UserError
-from pushforward.methods import recipe_class
+from pushforward.methods import find_method, recipe_class
 from pushforward.objectives.annealing import Annealing
 from pushforward.objectives.bounds import LikelihoodEstimate
 from pushforward.objectives.montecarlo import mean_interval
@@ -91,11 +91,13 @@ def model_card(folder: Path, config: RunConfig, *, samples: bool = True) -> str:
     figures = "\n".join(f"| `{k}` | {v:.4g} |" for k, v in last.items())
     what = f"{noun(data['shape'])}s"
     usage = _usage(data["shape"], samples)
+    ensemble = find_method(config.method).kind == "ensemble"
+    each = f" for each of {config.options.components} components" if ensemble else ""
     return f"""# {folder.name}
 
 A `{config.method}` trained with pushforward {__version__} on
 `{config.train.data}`: {data["train_images"]:,} {what} of shape {data["shape"]} (split: {data["split"]}),
-{config.train.steps:,} steps of {config.train.batch_size} {what}, seed {config.train.seed}.
+{config.train.steps:,} steps of {config.train.batch_size} {what}{each}, seed {config.train.seed}.
 
 ```python
 import pushforward

@@ -27,6 +27,7 @@ class Display:
         self._figures = ""
         self._next_line = 0.0
         self._started: tuple[float, int] | None = None
+        self._last = 0
 
     def __enter__(self) -> Display:
         self._bar = Progress(
@@ -49,10 +50,11 @@ class Display:
 
     def _step(self, clock: Clock) -> None:
         now = time.monotonic()
-        if self.quiet or (now < self._next_line and clock.step < clock.steps):
+        if self.quiet or (self._last <= clock.step < clock.steps and now < self._next_line):
             return
-        if self._started is None or clock.step < self._started[1]:
+        if self._started is None or clock.step < self._last:  # an ensemble's next component begins anew
             self._started = (now, clock.step)
+        self._last = clock.step
         seconds, steps = now - self._started[0], clock.step - self._started[1]
         rate = f"{steps / seconds:,.0f} steps/s" if steps and seconds else ""
         self._next_line = now + (0.25 if self.live else LINE_EVERY_S)

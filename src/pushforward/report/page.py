@@ -121,6 +121,8 @@ def status(facts: Facts) -> str:
     steps = facts.config.train.steps
     if facts.finished:
         return "finished"
+    if steps and METHODS[facts.config.method].kind == "ensemble":
+        steps *= facts.config.options.components
     where = f"step {facts.step:,}" + (f" of {steps:,}" if steps else "")
     return f"still training, at {where}" if facts.running else f"not finished: stopped at {where}"
 
