@@ -21,7 +21,7 @@ from pushforward.experiments.convergence.games import (
     jacobian_eigenvalues,
 )
 from pushforward.experiments.convergence.simulate import How, distance, play, start
-from pushforward.experiments.experiment import Budget, Cell, Claim, Experiment, Figure, Results
+from pushforward.experiments.experiment import Budget, Cell, Claim, Experiment, Figure, Results, Row
 
 H = 0.05  # the generator's step
 RATIO = 10.0  # of the two time scales
@@ -161,6 +161,18 @@ def field_off(game: Game, seed: int, points: int = 5) -> float:
     return worst
 
 
+def rows(results: Results) -> list[Row]:
+    """Where each game ends and how fast, and the field's eigenvalues once; the rest is in the checks."""
+    from pushforward.experiments.summary import seed_rows
+
+    everywhere, once = {"distance at the end", "rate", "rate by eigenvalues"}, {"real part", "imaginary part"}
+    return [
+        row
+        for row in seed_rows(EXPERIMENT, results)
+        if row.figure in everywhere or (row.figure in once and row.setting == HOW[0])
+    ]
+
+
 def claims(budget: Budget) -> list[Claim]:
     """What is checked."""
     # Not loaded while cells run, so that a claim or a picture can be worded anew without running them again.
@@ -195,5 +207,6 @@ EXPERIMENT = Experiment(
         "field off autograd's": Figure("1/time"),
     },
     claims=claims,
+    rows=rows,
     plot=plot,
 )

@@ -68,7 +68,7 @@ def _trajectories(ax: Any, game: Game) -> None:
         psi,
         game.generator(theta, psi),
         game.critic(theta, psi),
-        density=0.7,
+        density=0.5,
         color="#bbbbbb",
         linewidth=0.6,
         arrowsize=0.7,
@@ -76,7 +76,7 @@ def _trajectories(ax: Any, game: Game) -> None:
     for how, (colour, label) in STYLES.items():
         h = SHOWN_H if how != "flow" else SHOWN_H / 10
         path = play(game, how, START, h=h, steps=round(DURATION / h))
-        ax.plot(*path.T, color=colour, lw=1.1, label=label, marker="." if how != "flow" else "", ms=3)
+        ax.plot(*path[:: 5 if how == "flow" else 1].T, color=colour, lw=1.1, label=label)
     ax.plot(*START, "o", color="black", ms=5)
     ax.plot(0, 0, "+", color="black", ms=9)
     ax.set(xlim=(-1.8, 1.8), ylim=(-reach, reach), xlabel="θ", ylabel="ψ")
@@ -88,7 +88,7 @@ def _over_time(ax: Any, how: How, *, legend: bool = True) -> None:
         path = play(GAMES[name], how, START, h=H, steps=round(LONG / H))
         r = np.maximum(distance(path, GAMES[name]), 1e-9)
         t = H * np.arange(len(r))
-        shown = np.unique(np.geomspace(1, len(r) - 1, 400).astype(int))
+        shown = np.unique(np.geomspace(1, len(r) - 1, 150).astype(int))
         dashes = "--" if GAMES[name].noise else "-"  # σ = 1 and γ = ½ damp alike, one line on the other
         ax.plot(t[shown], r[shown], dashes, lw=1.5, label=name)
     if how == "alternating":

@@ -71,7 +71,7 @@ def _plan(ax: Any, plan: Sequence[Sequence[int]], problem: Piles, *, size: float
                 left_at[i] += 1
                 left_to[j] += 1
                 length = abs(sources[i] - targets[j])
-                t = np.linspace(0, 1, 60)
+                t = np.linspace(0, 1, 24)
                 arc = (1 - t) * low + t * high + (0.6 + 0.42 * length) * 4 * t * (1 - t)
                 colour = colours((length - near) / (far - near))
                 ax.plot(sources[i] + t * (targets[j] - sources[i]), arc, color=colour, lw=1.6)
