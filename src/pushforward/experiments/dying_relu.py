@@ -45,8 +45,8 @@ biases of its hidden layers as in the table; the rest is the same for all: R3GAN
 1 % along a cosine), the critic's rate 0.001, batches of {BATCH}. It is R3GAN, since a plain GAN at a rate of
 0.01 does not settle with either rectifier and so says nothing of them. *Silent* is the share of units that
 none of {PROBES:,} fixed z switches on: in a ReLU network they are dead, in a leaky one they still learn. The
-score is the sliced W₁ of {SAMPLES:,} samples to held-out points; two sets of held-out points have the score in
-the first row.
+score is the sliced W₁ of {SAMPLES:,} samples to held-out points; the first row has that of two sets of such
+points.
 
 Dead layers that learn on, or a leaky generator that stays where a dying one does, would refute this. Dead
 units alone do not have to hurt: where enough of a layer lives on, the samples may be as good.
