@@ -44,6 +44,24 @@ def test_two_processes_equal_one(tmp_path, likelihood):
         assert torch.allclose(a[name], b[name], atol=2e-4), name
 
 
+def test_two_processes_equal_one_in_a_game(tmp_path):
+    """Noise of z, of the views and of the penalty's lines is one process's, and packs stay together."""
+    words = ["train", "wgan-gp", *ARGS, "--noise=0.3", "--pack=2", "--steps=12", "--critic-norm=spectral"]
+    for folder, start in (("one", [sys.executable, "-m", "pushforward"]), ("two", torchrun())):
+        result = run([*start, *words, f"--run={tmp_path / folder}"])
+        assert result.returncode == 0, result.stderr
+    one, two = (
+        [{k: v for k, v in row.items() if k.startswith(("loss/", "info/"))} for row in read_metrics(path)]
+        for path in (tmp_path / "one" / "metrics.jsonl", tmp_path / "two" / "metrics.jsonl")
+    )
+    assert any("loss/critic" in row for row in one)
+    for a, b in zip(one, two, strict=True):
+        assert b == pytest.approx(a, rel=1e-3)
+    a, b = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
+    for name in a:
+        assert torch.allclose(a[name], b[name], atol=2e-4), name
+
+
 def test_a_batch_that_does_not_divide_is_refused(tmp_path):
     result = run([*torchrun(), "train", "vae", *ARGS, "--batch-size=63", f"--run={tmp_path / 'run'}"])
     assert result.returncode != 0
