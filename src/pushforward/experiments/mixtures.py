@@ -73,10 +73,8 @@ def _boosted(cell: Cell, train: Dataset, options: dict[str, Any]) -> Algorithm:
 
     def next_one(index: int, weighting: Weighting) -> Algorithm:
         own = component_seed(cell.seed, index)
-        steps = asked["steps"] // n
-        return _single(
-            asked["method"], options, train, cell, seed=own, steps=steps, weights=weighting.weights
-        )
+        size = {"steps": asked["steps"], "weights": weighting.weights}
+        return _single(asked["method"], options, train, cell, seed=own, **size)
 
     for _ in boost(mixture, train, recipe, train=next_one, batch_size=asked["batch"], seed=cell.seed):
         pass

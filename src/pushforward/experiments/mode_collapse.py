@@ -75,7 +75,7 @@ PAPERS: Mapping[str, dict[str, Any]] = {
         "batch": 100,
     },
 }
-STEPS = {"quick": 5000, "full": 25_000}
+STEPS = {"quick": 4000, "full": 25_000}
 BATCH = 256
 COMPONENTS = 5  # of the ensemble, each trained like a single model
 ABOUT = f"""\
