@@ -1,4 +1,4 @@
-"""Renders docs/results/*.json into one file before each build, for experiments.md to include."""
+"""Renders docs/results/*.json before each build: all for experiments.md, and each for other pages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from pushforward.experiments.markdown import render_markdown
+from pushforward.experiments.markdown import render_markdown, render_summary
 from pushforward.experiments.table import EXPERIMENTS
 
 
@@ -18,12 +18,15 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 
 def write_results(app: Sphinx) -> None:
-    """Write `generated/results.txt`: a section for every result there is, in the table's order."""
+    """Write `generated/results.txt`, all of them, and of each a summary, `generated/NAME.txt`."""
     docs = Path(app.srcdir)
-    results = [docs / "results" / f"{name}.json" for name in EXPERIMENTS]
-    sections = [render_markdown(path) for path in results if path.is_file()]
+    results = {name: docs / "results" / f"{name}.json" for name in EXPERIMENTS}
+    kept = {name: path for name, path in results.items() if path.is_file()}
     generated = docs / "generated"
     generated.mkdir(exist_ok=True)
-    path, text = generated / "results.txt", "\n".join(sections)
-    if not path.exists() or path.read_text() != text:  # an unchanged page is not built again
-        path.write_text(text)
+    texts = {f"{name}.txt": render_summary(path) for name, path in kept.items()}
+    texts["results.txt"] = "\n".join(render_markdown(path) for path in kept.values())
+    for name, text in texts.items():
+        path = generated / name
+        if not path.exists() or path.read_text() != text:  # an unchanged page is not built again
+            path.write_text(text)

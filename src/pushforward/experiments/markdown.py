@@ -29,6 +29,16 @@ def render_markdown(result: str | Path | Mapping[str, Any], *, heading: int = 2)
     return "\n\n".join(parts) + "\n"
 
 
+def render_summary(result: str | Path | Mapping[str, Any]) -> str:
+    """The picture, the checks and how to rerun it, for a page that explains it: no heading, no rows.
+
+    result: as for `render_markdown`. Raises KeyError where a key is missing.
+    """
+    data = _parsed(result)
+    picture = [f"![{_cell(data['title'])}](results/{data['plot']})"] if data["plot"] else []
+    return "\n\n".join([*picture, _checks(data["checks"]), _provenance(data)]) + "\n"
+
+
 def _parsed(result: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(result, Mapping):
         return result

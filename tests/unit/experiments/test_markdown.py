@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 
 from pushforward.experiments.document import document
 from pushforward.experiments.execute import execute
-from pushforward.experiments.markdown import render_markdown
+from pushforward.experiments.markdown import render_markdown, render_summary
 from tests.unit.experiments import toy
 
 
@@ -31,6 +31,16 @@ def test_a_section_has_claim_checks_rows_plot_and_provenance(result):
     assert "![A coin has two sides](results/toy.svg)" in page
     assert "`pushforward experiment toy --budget quick --seeds 2` (4 runs" in page
     assert "commit 0123456789ab with uncommitted changes" in page
+
+
+def test_a_summary_has_the_picture_the_checks_and_the_provenance_alone(result):
+    summary = render_summary(result)
+    assert summary.startswith("![A coin has two sides](results/toy.svg)\n\n| claim | value | |")
+    assert "**FAILS**" in summary
+    assert "#" not in summary
+    assert "| coin |" not in summary
+    assert "commit 0123456789ab with uncommitted changes" in summary
+    assert render_summary({**result, "plot": None}).startswith("| claim |")
 
 
 def test_its_tables_are_tables(result):
