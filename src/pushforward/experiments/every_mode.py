@@ -14,22 +14,31 @@ from pushforward.experiments.mixtures import FIGURES, MODES, ORACLE, QUALITY, RE
 
 TOYS = {"ring": 8, "grid": 25}
 GAN, R3GAN = "GAN", "R3GAN"
-BATCH = 256
-STEPS = {"ring": 12_000, "grid": 20_000}
-NETWORKS: dict[str, Any] = {"latent_dim": 2, "hidden": (128, 128, 128), "lr": 1e-3, "slope": 0.2}
+BATCH = 512
+STEPS = {"ring": 6000, "grid": 16_000}
+# Batch normalisation in the generator is what makes it steep enough to leave little between two modes.
+NETWORKS: dict[str, Any] = {
+    "latent_dim": 2,
+    "hidden": (128, 128, 128, 128),
+    "critic_hidden": (128, 128, 128),
+    "generator_norm": "batch",
+    "slope": 0.0,
+    "lr": 2e-3,
+}
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
-    GAN: ("gan", {}),
-    R3GAN: ("r3gan", {"gamma": 0.1, "lr_end": 0.05}),
+    GAN: ("gan", {"lr_schedule": "cosine"}),
+    R3GAN: ("r3gan", {"gamma": 0.1, "lr_end": 0.01}),
 }
 ABOUT = f"""\
 The experiment `mode-collapse` gives every remedy the same short run. Here one remedy and the plain GAN get
-longer ones with the same networks: z of 2 dimensions, 3 layers of 128 LeakyReLU units in either player,
-rate 0.001, batches of {BATCH}, {STEPS["ring"]:,} steps on the ring and {STEPS["grid"]:,} on the grid.
-R3GAN's γ is 0.1 and falls to 0.01, its rate to 0.00005. 2,500 samples are counted as there; the perfect
-sampler has 98.9 % within 3σ.
+longer ones with the same networks, which suit the task better: z of 2 dimensions, 4 layers of 128 ReLU
+units with batch normalisation in the generator, 3 of 128 LeakyReLU units in the critic, rate 0.002 falling
+along a cosine, batches of {BATCH}, {STEPS["ring"]:,} steps on the ring and {STEPS["grid"]:,} on the grid.
+R3GAN's γ falls from 0.1 to 0.01. 2,500 samples are counted as there; the perfect sampler has 98.9 % within
+3σ.
 
 A seed in which R3GAN misses a mode, or has less than 95 % of high quality, would refute the claim. The
-setting was chosen on seed 0, so that seeds 1 to 4 are the test of it.
+setting was chosen on seed 0 of the grid; the other seeds are the test of it.
 """
 
 
