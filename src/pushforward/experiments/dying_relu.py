@@ -30,7 +30,7 @@ SLOPES = {"ReLU": 0.0, "LeakyReLU(0.2)": 0.2}
 RELU, LEAKY = SLOPES
 ORACLE = "held-out points"
 RATES, BIASES = (1e-3, 1e-2, 3e-2), (0.0, -1.0, -3.0)
-MILD, HARSH, FAST = (1e-3, 0.0), (1e-2, -1.0), (3e-2, 0.0)
+MILD, FAST, HARSH = (1e-3, 0.0), (3e-2, 0.0), (3e-2, -3.0)
 HIDDEN = (64, 64)
 BATCH, PROBES, SAMPLES, SHOWN = 128, 4000, 2500, 200
 SCORE, MODES, SILENT = "sliced W₁", "modes", tuple(f"silent, layer {i + 1}" for i in range(len(HIDDEN)))
@@ -48,8 +48,9 @@ none of {PROBES:,} fixed z switches on: in a ReLU network they are dead, in a le
 score is the sliced W₁ of {SAMPLES:,} samples to held-out points; the first row has that of two sets of such
 points.
 
-Dead layers that learn on, or a leaky generator that stays where a dying one does, would refute this. Dead
-units alone do not have to hurt: where enough of a layer lives on, the samples may be as good.
+Mild and harsh are two corners of the table. A dead layer that learns on at the harsh one, or a leaky
+generator that stays where a dying one does, would refute this. Dead units alone do not have to hurt: where
+enough of a layer lives on, the samples may be as good.
 """
 
 
