@@ -28,7 +28,7 @@ class Adam:
     beta1: float
     beta2: float
     eps: float
-    steps: float
+    steps: float | Tensor
     m: Float[Tensor, " p"]
     v: Float[Tensor, " p"]
 
@@ -58,7 +58,7 @@ def adam_of(optimizer: torch.optim.Optimizer | None, parameters: Iterable[Tensor
         beta1=beta1,
         beta2=beta2,
         eps=group.get("eps", settings["eps"]),
-        steps=float(states[0].get("step", 0.0)) if states else 0.0,
+        steps=_count(states[0].get("step", 0.0)) if states else 0.0,
         m=_flat(s.get("exp_avg", torch.zeros_like(p)) for s, p in zip(states, parameters, strict=True)),
         v=_flat(s.get("exp_avg_sq", torch.zeros_like(p)) for s, p in zip(states, parameters, strict=True)),
     )
@@ -97,6 +97,11 @@ def unroll(
         if k + 1 < steps:
             value = loss(theta.requires_grad_() if first_order else theta)
     return theta
+
+
+def _count(step: float | Tensor) -> float | Tensor:
+    """A number where that costs nothing: to read one of an accelerator would wait for it."""
+    return step if isinstance(step, Tensor) and step.device.type != "cpu" else float(step)
 
 
 def _flat(tensors: Iterable[Tensor]) -> Tensor:

@@ -63,6 +63,19 @@ def test_without_an_optimiser_it_starts_from_the_settings():
     assert torch.equal(adam.v, torch.zeros(6))
 
 
+def test_a_count_on_an_accelerator_stays_there():
+    """To read it would wait for the device at each step. A meta tensor cannot be read at all."""
+    parameters = [nn.Parameter(torch.ones(2, 3))]
+    optimizer = torch.optim.Adam(parameters)
+    optimizer.state[parameters[0]]["step"] = torch.tensor(3.0, device="meta")
+    assert adam_of(optimizer, parameters, **SETTINGS).steps.device.type == "meta"
+    theta, gradient = torch.randn(6), torch.randn(6)
+    zero = torch.zeros(6)
+    counted = [Adam(0.1, 0.5, 0.9, 1e-8, steps, zero, zero) for steps in (3.0, torch.tensor(3.0))]
+    a, b = (adam.step(theta, gradient)[0] for adam in counted)
+    assert torch.allclose(a, b, atol=1e-6)
+
+
 def test_unflatten_is_the_inverse_and_lets_gradients_through():
     parameters = [
         nn.Parameter(torch.randn(2, 3)),
