@@ -72,6 +72,11 @@ EXPERIMENTS = {
             "a generator's ReLU units die of a high rate or a low bias, and leaky ones wake up",
         ),
         Entry(
+            "mode-collapse",
+            "pushforward.experiments.mode_collapse",
+            "remedies for mode collapse side by side under one loop, beside the papers' tables",
+        ),
+        Entry(
             "adagan",
             "pushforward.experiments.adagan",
             "boosting covers the modes that one small GAN of its kind misses",
