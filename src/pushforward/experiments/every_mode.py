@@ -19,8 +19,8 @@ STEPS = {"ring": 6000, "grid": 16_000}
 # Batch normalisation in the generator is what makes it steep enough to leave little between two modes.
 SETTING: dict[str, Any] = {
     "latent_dim": 2,
-    "hidden": (128, 128, 128, 128),
-    "critic_hidden": (128, 128, 128),
+    "hidden": [128, 128, 128, 128],
+    "critic_hidden": [128, 128, 128],
     "generator_norm": "batch",
     "slope": 0.0,
     "lr": 2e-3,

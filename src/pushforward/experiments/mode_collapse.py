@@ -49,12 +49,12 @@ QUICK = (
     "R3GAN",
     ADAGAN,
 )
-SHARED: dict[str, Any] = {"latent_dim": 2, "hidden": (128, 128, 128), "lr": 1e-3}
+SHARED: dict[str, Any] = {"latent_dim": 2, "hidden": [128, 128, 128], "lr": 1e-3}
 PAPERS: Mapping[str, dict[str, Any]] = {
     VEEGANS: {
         "methods": ("GAN", "Unrolled, 5 steps", "VEEGAN"),
         "toys": ("ring", "grid", "gaussians-1200d"),
-        "options": {"latent_dim": 254, "hidden": (128, 128), "critic_hidden": (128,), "lr": 1e-3},
+        "options": {"latent_dim": 254, "hidden": [128, 128], "critic_hidden": [128], "lr": 1e-3},
         "steps": 100_000,
         "batch": 500,
     },
@@ -64,8 +64,8 @@ PAPERS: Mapping[str, dict[str, Any]] = {
         "options": {
             "network": "maxout",
             "latent_dim": 2,
-            "hidden": (400, 400, 400, 400),
-            "critic_hidden": (200, 200, 200),
+            "hidden": [400, 400, 400, 400],
+            "critic_hidden": [200, 200, 200],
             "generator_norm": "batch",
             "init_std": 0.02,
             "lr": 1e-4,
