@@ -35,7 +35,8 @@ def render_summary(result: str | Path | Mapping[str, Any]) -> str:
     result: as for `render_markdown`. Raises KeyError where a key is missing.
     """
     data = _parsed(result)
-    picture = [f"![{_cell(data['title'])}](results/{data['plot']})"] if data["plot"] else []
+    shown = f"results/{data['plot']}"  # linked to itself, since a page is narrower than a wide picture
+    picture = [f"[![{_cell(data['title'])}]({shown})]({shown})"] if data["plot"] else []
     return "\n\n".join([*picture, _checks(data["checks"]), _provenance(data)]) + "\n"
 
 

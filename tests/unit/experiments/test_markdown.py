@@ -35,7 +35,9 @@ def test_a_section_has_claim_checks_rows_plot_and_provenance(result):
 
 def test_a_summary_has_the_picture_the_checks_and_the_provenance_alone(result):
     summary = render_summary(result)
-    assert summary.startswith("![A coin has two sides](results/toy.svg)\n\n| claim | value | |")
+    assert summary.startswith(
+        "[![A coin has two sides](results/toy.svg)](results/toy.svg)\n\n| claim | value | |"
+    )
     assert "**FAILS**" in summary
     assert "#" not in summary
     assert "| coin |" not in summary
