@@ -77,6 +77,11 @@ EXPERIMENTS = {
             "remedies for mode collapse side by side under one loop, beside the papers' tables",
         ),
         Entry(
+            "every-mode",
+            "pushforward.experiments.every_mode",
+            "with room and time a remedy finds every mode, nearly as well as the mixture itself",
+        ),
+        Entry(
             "adagan",
             "pushforward.experiments.adagan",
             "boosting covers the modes that one small GAN of its kind misses",
