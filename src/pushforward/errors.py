@@ -32,5 +32,10 @@ class Stopped(Exception):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`"; perhaps you meant 'vae'"` when a known word is near, else the empty string."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; perhaps you meant '{near[0]}'" if near else ""
+    near = difflib.get_close_matches(word, list(known))
+    if not near:
+        return ""
+    # Letters swapped are likelier than letters left out: of equally near words, the one of nearest length.
+    ratio = {w: difflib.SequenceMatcher(None, w, word).ratio() for w in near}
+    best = max(near, key=lambda w: (ratio[w], -abs(len(w) - len(word))))
+    return f"; perhaps you meant '{best}'"
