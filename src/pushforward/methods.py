@@ -60,7 +60,7 @@ METHODS = {
         Method(
             "gan-minimax",
             "pushforward.recipes.gan:MinimaxGANRecipe",
-            "the same paper's saturating game, to see why nobody trains it",
+            "the same paper's saturating game, whose gradient vanishes where the critic is sure",
             "Goodfellow et al. 2014",
         ),
         Method(
