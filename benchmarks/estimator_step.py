@@ -22,7 +22,7 @@ from pathlib import Path
 
 import torch
 
-from pushforward.algorithms.discrete_vae import EstimatorVAE
+from pushforward.algorithms.estimator_vae import EstimatorVAE
 from pushforward.data import Dataset, Stream, load_splits
 from pushforward.recipes.vae import VAERecipe
 from pushforward.training.loop import LoopSettings, Trainer

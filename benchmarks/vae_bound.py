@@ -26,9 +26,9 @@ from vae_step import BATCH, HIDDEN, LATENT, pythae_trainer
 from pushforward.algorithms.vae import VAE
 from pushforward.core import to_float
 from pushforward.data import Dataset, load_splits
+from pushforward.data.dataset import split_validation
 from pushforward.objectives.elbo import gaussian_log_prob, importance_weighted_bound, reparameterize
 from pushforward.recipes.vae import VAERecipe
-from pushforward.runs import split_validation
 
 LIMIT = 1000  # test images, the same for all
 CHECK_EVERY_S = 2.0

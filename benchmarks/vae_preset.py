@@ -51,7 +51,7 @@ def pythae(minutes: float, seed: int) -> dict[str, Any]:
 
     from pushforward.core import to_float
     from pushforward.data import load_splits
-    from pushforward.runs import split_validation
+    from pushforward.data.dataset import split_validation
 
     splits = load_splits(DATA)
     images, validation = split_validation(splits.train, 0.05)

@@ -11,8 +11,8 @@ import torch
 from pushforward.core import Algorithm
 from pushforward.data import Dataset, Scan, Stream
 from pushforward.methods import METHODS, recipe_class
+from pushforward.randomness import seed_everything
 from pushforward.training.loop import LoopSettings, Trainer
-from pushforward.training.randomness import seed_everything
 
 # What makes a method small enough for a test. A new method without an entry is tested at its defaults.
 TINY: dict[str, Any] = {"latent_dim": 3, "hidden": (16,)}

@@ -7,8 +7,8 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from pushforward.experiments.markdown import render_markdown, render_summary
-from pushforward.experiments.table import EXPERIMENTS
+from pushforward.experiments.harness.markdown import render_markdown, render_summary
+from pushforward.experiments.harness.table import EXPERIMENTS
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

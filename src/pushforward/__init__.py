@@ -9,14 +9,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pushforward.models import Model as Model
-    from pushforward.models import load as load
-    from pushforward.runs import train as train
+    from pushforward.models.model import Model as Model
+    from pushforward.models.store import load as load
+    from pushforward.runs.run import train as train
+    from pushforward.training.fit import fit as fit
 
 __version__ = "0.1.0"
 
-_LAZY = {"load": "pushforward.models", "Model": "pushforward.models", "train": "pushforward.runs"}
-__all__ = ["Model", "__version__", "load", "train"]
+_LAZY = {
+    "Model": "pushforward.models.model",
+    "fit": "pushforward.training.fit",
+    "load": "pushforward.models.store",
+    "train": "pushforward.runs.run",
+}
+__all__ = ["Model", "__version__", "fit", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:

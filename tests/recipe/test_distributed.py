@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pushforward.training.folder import read_metrics
+from pushforward.files import read_metrics
 
 ARGS = ["--data=digits", "--batch-size=64", "--checkpoint-every=20", "--latent-dim=4", "--hidden=32"]
 ENV = {**os.environ, "OMP_NUM_THREADS": "1"}

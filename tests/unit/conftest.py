@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pushforward.runs import train
+from pushforward.runs.run import train
 
 HOSTILE = "<b onclick=evil()>&amp;$x$"
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from pushforward.algorithms.vae import VAE, VAEHyperparameters
 from pushforward.distributions import Gaussian
-from pushforward.models import Model
+from pushforward.models.model import Model
 
 SIGMA = 0.5
 SHAPE = (1, 8, 8)

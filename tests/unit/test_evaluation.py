@@ -13,7 +13,7 @@ from torch import nn
 from pushforward.core import Algorithm, to_float
 from pushforward.errors import UserError
 from pushforward.evaluation import active, evaluate, likelihood, outcome
-from pushforward.models import Model
+from pushforward.models.model import Model
 from pushforward.objectives.annealing import Annealing
 from tests.runs import build
 from tests.unit.gaussian_model import SHAPE, exact_model, log_density, pictures, posterior_kl

@@ -16,8 +16,9 @@ from pushforward.data import load_dataset, load_splits
 from pushforward.data.toys import draw, grid_modes, ring_modes
 from pushforward.errors import UserError
 from pushforward.evaluation import evaluate
-from pushforward.models import Model, load
-from pushforward.runs import train
+from pushforward.models.model import Model
+from pushforward.models.store import load
+from pushforward.runs.run import train
 from tests.unit.cli.test_look import fails, said
 
 

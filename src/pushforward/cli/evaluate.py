@@ -64,9 +64,9 @@ def run(argv: list[str]) -> None:
 
     from pushforward.data.rows import noun
     from pushforward.evaluation import evaluate
-    from pushforward.inspection import images_for, open_run, pick
-    from pushforward.models import DRAWS
+    from pushforward.models.model import DRAWS
     from pushforward.objectives.annealing import Annealing
+    from pushforward.runs.reopen import images_for, open_run, pick
 
     config, model = open_run(options.run, which=options.which)
     with Console(stderr=True).status("reading the images and measuring"):

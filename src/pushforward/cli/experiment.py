@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pushforward.cli.options import parse
 from pushforward.errors import RunFailed, Stopped, UserError
-from pushforward.experiments.table import EXPERIMENTS, find_entry
+from pushforward.experiments.harness.table import EXPERIMENTS, find_entry
 
 if TYPE_CHECKING:
-    from pushforward.experiments.execute import Outcome
+    from pushforward.experiments.harness.execute import Outcome
 
 HELP = """usage: pushforward experiment NAME [OPTIONS]
        pushforward experiment list
@@ -72,7 +72,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 def _execute(module: str, options: ExperimentOptions) -> Outcome:
     from pushforward.cli.experiment_display import Display
-    from pushforward.experiments.execute import execute
+    from pushforward.experiments.harness.execute import execute
 
     with Display() as display:
         return execute(
@@ -89,7 +89,7 @@ def _execute(module: str, options: ExperimentOptions) -> Outcome:
 def _finish(outcome: Outcome, options: ExperimentOptions) -> None:
     """Print, write what is complete, and raise RunFailed where a cell or a required check failed."""
     from pushforward.cli.experiment_display import show
-    from pushforward.experiments.document import contract
+    from pushforward.experiments.harness.document import contract
 
     if options.json:
         print(json.dumps(contract(outcome), indent=1, ensure_ascii=False, allow_nan=False))
@@ -108,8 +108,8 @@ def _finish(outcome: Outcome, options: ExperimentOptions) -> None:
 
 
 def _write(outcome: Outcome, options: ExperimentOptions) -> None:
-    from pushforward.experiments.document import destination, write
-    from pushforward.runs import git_commit
+    from pushforward.experiments.harness.document import destination, write
+    from pushforward.runs.data import git_commit
 
     name = outcome.experiment.name
     path, replaces = destination(name, outcome.budget, options.out)

@@ -11,11 +11,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pushforward.experiments.cache import Record
-from pushforward.experiments.execute import Outcome, Watch
-from pushforward.experiments.experiment import Cell
-from pushforward.experiments.markdown import measured, number, verdict, with_spread
-from pushforward.experiments.pool import Event, Failed, Finished, Started
+from pushforward.experiments.harness.cache import Record
+from pushforward.experiments.harness.execute import Outcome, Watch
+from pushforward.experiments.harness.experiment import Cell
+from pushforward.experiments.harness.markdown import measured, number, verdict, with_spread
+from pushforward.experiments.harness.pool import Event, Failed, Finished, Started
 
 WIDE = 200  # columns of a table that no terminal shows
 

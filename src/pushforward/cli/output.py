@@ -56,7 +56,7 @@ def writing(path: Path, option: str = "--out") -> Iterator[None]:
 
 def write_picture(picture: Image.Image, path: Path) -> None:
     """Write a PNG."""
-    from pushforward.observers.pictures import save_picture
+    from pushforward.pictures.tiles import save_picture
 
     with writing(path):
         save_picture(picture, path)
@@ -79,7 +79,7 @@ def _write_npz(path: Path, **arrays: Any) -> None:
 
     import numpy as np
 
-    from pushforward.training.checkpoint import write_durably
+    from pushforward.files import write_durably
 
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)
@@ -89,7 +89,7 @@ def _write_npz(path: Path, **arrays: Any) -> None:
 
 def write_folder(images: Tensor, path: Path, *, scale: int = 1) -> None:
     """Write 00000.png, 00001.png ... into a new folder, which appears when all are there."""
-    from pushforward.observers.pictures import picture
+    from pushforward.pictures.tiles import picture
 
     digits = max(5, len(str(len(images) - 1)))
     with writing(path):

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from pushforward.core import Clock, Finding
-from pushforward.runs import Progress as Callbacks
+from pushforward.runs.run import Progress as Callbacks
 
 LINE_EVERY_S = 10.0
 

@@ -14,7 +14,7 @@ from pushforward.cli.output import announce, at_least, require_png, scale_for, w
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pushforward.models import Model
+    from pushforward.models.model import Model
 
 DESCRIPTION = (
     "Encode and decode images, and show each original above its reconstruction. "
@@ -58,9 +58,9 @@ def run(argv: list[str]) -> None:
         at_least(f"--{name}", getattr(options, name))
     require_png(options.out)
     from pushforward.core import to_float
-    from pushforward.inspection import images_for, open_run, pick, require, require_images
     from pushforward.metrics.pixels import mean_squared_error
-    from pushforward.observers.pictures import pairs
+    from pushforward.pictures.tiles import pairs
+    from pushforward.runs.reopen import images_for, open_run, pick, require, require_images
 
     config, model = open_run(options.run, which=options.which)
     require_images(model, "reconstruct")

@@ -39,7 +39,7 @@ def run(argv: list[str]) -> None:
     if options.out is not None and options.out.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"--out: {options.out}; expected a page, such as {options.out.stem or 'report'}.html")
     from pushforward.report import write_report
-    from pushforward.runs import read_run
+    from pushforward.runs.data import read_run
 
     read_run(options.run)  # before any folder is made
     path = options.out or options.run / "report.html"

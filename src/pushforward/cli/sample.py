@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pushforward.config import RunConfig
-    from pushforward.models import Model
+    from pushforward.models.model import Model
 
 DESCRIPTION = (
     "Draw new images or points from a trained model, as one picture, a folder of pictures or an array. "
@@ -98,7 +98,7 @@ class Drawn:
 
 
 def _write_images(drawn: Drawn, options: SampleOptions, kind: Kind, out: Path) -> str:
-    from pushforward.observers.pictures import grid
+    from pushforward.pictures.tiles import grid
 
     images = drawn.samples
     if kind == "array":
@@ -113,8 +113,8 @@ def _write_images(drawn: Drawn, options: SampleOptions, kind: Kind, out: Path) -
 
 def _write_points(drawn: Drawn, options: SampleOptions, kind: Kind, out: Path) -> str:
     """A picture in front of held-out points, an array, or both where nothing was asked for."""
-    from pushforward.inspection import images_for
-    from pushforward.observers.points import Scene, scatter
+    from pushforward.pictures.points import Scene, scatter
+    from pushforward.runs.reopen import images_for
 
     for name in ("columns", "scale"):
         if getattr(options, name) is not None:
@@ -140,7 +140,7 @@ def _write_points(drawn: Drawn, options: SampleOptions, kind: Kind, out: Path) -
 
 
 def _draw(options: SampleOptions) -> Drawn:
-    from pushforward.inspection import images_for, open_run, require
+    from pushforward.runs.reopen import images_for, open_run, require
 
     config, model = open_run(options.run, which=options.which)
     n = options.n or (64 if len(model.shape) == 3 else 2500)

@@ -83,8 +83,8 @@ def _preset(method: str | None, name: str, config_file: str | None) -> RunConfig
 
 
 def _train(config: RunConfig) -> None:
-    from pushforward import runs
     from pushforward.cli.progress import Display
+    from pushforward.runs import run as runs
 
     restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
     may_restart = int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0"))
@@ -101,7 +101,8 @@ def _train(config: RunConfig) -> None:
 
 def _refuse_another(config: RunConfig, folder: Path) -> None:
     """A restart goes on with its own run only, not with one that was there before."""
-    from pushforward.runs import identity, read_run
+    from pushforward.runs.data import read_run
+    from pushforward.runs.run import identity
 
     changed = differences(identity(config), identity(read_run(folder)))
     if changed:
@@ -115,10 +116,11 @@ def _refuse_beside_resume(options: dict[str, Any]) -> None:
 
 
 def _resume(folder: Path, method: str | None, argv: list[str], rates: dict[str, float]) -> None:
-    from pushforward import runs
     from pushforward.cli.progress import Display
+    from pushforward.runs import run as runs
+    from pushforward.runs.data import read_run
 
-    was = runs.read_run(folder)
+    was = read_run(folder)
     if method not in (None, was.method):
         raise UserError(
             f"--resume: {folder} is a run of '{was.method}', not of '{method}'; leave the method out"

@@ -53,9 +53,9 @@ def run(argv: list[str]) -> None:
     if not options.range > 0:
         raise UserError(f"--range: {options.range}; expected a positive number of standard deviations")
     require_png(options.out)
-    from pushforward.inspection import images_for, open_run, require, require_images
-    from pushforward.latents import codes, traverse
-    from pushforward.observers.pictures import rows
+    from pushforward.models.latents import codes, traverse
+    from pushforward.pictures.tiles import rows
+    from pushforward.runs.reopen import images_for, open_run, require, require_images
 
     config, model = open_run(options.run, which=options.which)
     require_images(model, "traverse")

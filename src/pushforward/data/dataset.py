@@ -129,3 +129,15 @@ def _dataset(rows: Rows, classes: tuple[str, ...] | None) -> Dataset:
         kept = classes
     mark = fingerprint(rows.shape, rows.digests, rows.labels, kept)
     return Dataset(torch.from_numpy(rows.images), labels, rows.names, kept, rows.scan, mark, rows.modes)
+
+
+def split_validation(images: Dataset, share: float) -> tuple[Dataset, Dataset | None]:
+    """Keep a share of the training images, or points, aside, the same ones each time.
+
+    Fewer than ten would choose a checkpoint by chance: then none are kept.
+    """
+    n = round(len(images) * share)
+    if n < 10:
+        return images, None
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    return images.subset(order[n:].sort().values), images.subset(order[:n].sort().values)

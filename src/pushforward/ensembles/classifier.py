@@ -16,7 +16,7 @@ from pushforward.networks.dcgan import dcgan_critic
 from pushforward.networks.gan_mlp import mlp_critic
 from pushforward.networks.layers import Shape
 from pushforward.objectives.adversarial import minimax_critic
-from pushforward.training.randomness import aside
+from pushforward.randomness import aside
 
 AT_ONCE = 1000  # rows scored together
 

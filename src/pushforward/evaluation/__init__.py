@@ -13,7 +13,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from pushforward.algorithms.marginal import Rung, check_rung
 from pushforward.data.modes import Modes
 from pushforward.data.rows import noun
 from pushforward.diagnostics.latent_information import latent_information
@@ -30,11 +29,12 @@ from pushforward.evaluation.outcome import (
     chunks,
     mean_metric,
 )
-from pushforward.latents import divergence, posterior
 from pushforward.metrics.pixels import mean_squared_distance, mean_squared_error
-from pushforward.models import DRAWS, Model
+from pushforward.models.latents import divergence, posterior
+from pushforward.models.marginal import Rung, check_rung
+from pushforward.models.model import DRAWS, Model
 from pushforward.objectives.annealing import Annealing
-from pushforward.training.randomness import aside
+from pushforward.randomness import aside
 
 __all__ = ["Evaluation", "Metric", "Skipped", "active", "evaluate"]
 

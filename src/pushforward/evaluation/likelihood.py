@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pushforward.algorithms.marginal import in_parts, joined, marginal_likelihood, mean_standard_error
 from pushforward.evaluation.outcome import Effort, Metric, Outcome, Skipped, chunks, mean_metric, metric
 from pushforward.metrics.likelihood import Estimate, bits_per_dimension, mean_interval
-from pushforward.models import DECODED_AT_ONCE, Model
+from pushforward.models.marginal import in_parts, joined, marginal_likelihood, mean_standard_error
+from pushforward.models.model import DECODED_AT_ONCE, Model
 from pushforward.objectives.bounds import LikelihoodEstimate, summarize_weights
 
 ELBO_DRAWS = 100  # an image, where ln p(x) is estimated by other means

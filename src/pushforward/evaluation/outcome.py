@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from jaxtyping import Float
 from torch import Tensor
 
-from pushforward.algorithms.marginal import Rung
 from pushforward.core import to_float
 from pushforward.data.modes import Modes
 from pushforward.metrics.likelihood import Estimate, mean_interval
-from pushforward.models import DECODED_AT_ONCE, Model
+from pushforward.models.marginal import Rung
+from pushforward.models.model import DECODED_AT_ONCE, Model
 from pushforward.objectives.annealing import Annealing
 
 

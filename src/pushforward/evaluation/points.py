@@ -17,7 +17,7 @@ from pushforward.metrics.modes import (
     perfect_quality,
 )
 from pushforward.metrics.sliced import sliced_wasserstein
-from pushforward.models import Model
+from pushforward.models.model import Model
 
 SAMPLES = 2500  # as many as VEEGAN and PacGAN count modes by
 

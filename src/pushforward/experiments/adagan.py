@@ -13,18 +13,18 @@ import numpy as np
 import torch
 
 from pushforward.core import Algorithm
-from pushforward.data import Dataset
+from pushforward.data import Dataset, Stream
 from pushforward.data.modes import Modes
 from pushforward.data.toys import draw
 from pushforward.ensembles.adagan import boost, component_seed
 from pushforward.ensembles.mixture import MixtureModel
 from pushforward.ensembles.recipe import AdaGANRecipe
 from pushforward.ensembles.weighting import Weighting
-from pushforward.experiments.experiment import Budget, Cell, Claim, Experiment, Figure, Results
-from pushforward.experiments.fitting import fit
+from pushforward.experiments.harness.experiment import Budget, Cell, Claim, Experiment, Figure, Results
 from pushforward.metrics.coverage import coverage
 from pushforward.metrics.modes import mode_statistics
-from pushforward.training.randomness import aside
+from pushforward.randomness import aside
+from pushforward.training.fit import fit
 
 BOOSTED, ALIKE, ORACLE = "AdaGAN", "equal data", "draws of the data"
 SIZES = (1, 2, 3, 5, 10)  # of the mixture, when it is measured
@@ -83,14 +83,10 @@ def run(cell: Cell) -> dict[str, float]:
         seed = component_seed(cell.seed, index)
         torch.manual_seed(seed)
         component: Algorithm = recipe.component_recipe().build(data.shape)
-        return fit(
-            component,
-            data,
-            steps=cell.options["steps"],
-            seed=seed,
-            batch_size=BATCH,
-            weights=weighting.weights,
-        )[0]
+        weighted = None if weighting.weights is None else {"data": weighting.weights}
+        stream = Stream({"data": data}, batch_size=BATCH, seed=seed, weights=weighted)
+        fit(component, stream, cell.options["steps"])
+        return component
 
     figures: dict[str, float] = {}
     mixture: MixtureModel = recipe.build(data.shape)

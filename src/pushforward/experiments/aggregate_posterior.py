@@ -10,12 +10,13 @@ from collections.abc import Sequence
 import torch
 
 from pushforward.core import to_float
-from pushforward.data import Dataset, load_splits
-from pushforward.experiments.experiment import Budget, Cell, Claim, Experiment, Figure, Results
-from pushforward.experiments.fitting import fit
+from pushforward.data import Dataset, Stream, load_splits
+from pushforward.experiments.harness.experiment import Budget, Cell, Claim, Experiment, Figure, Results
+from pushforward.features.pixels import pixel_components
 from pushforward.methods import recipe_class
-from pushforward.metrics.frechet import frechet_distance, pixel_components
-from pushforward.models import Model
+from pushforward.metrics.frechet import frechet_distance
+from pushforward.models.model import Model
+from pushforward.training.fit import fit
 
 METHODS = ("ae", "vae", "beta-vae")
 PRIOR, AGGREGATE, CODES, TEST = "N(0, 1)", "mixture of 10", "reconstructions", "test images"
@@ -61,7 +62,8 @@ def run(cell: Cell) -> dict[str, float]:
 def _fit(images: Dataset, cell: Cell) -> Model:
     torch.manual_seed(cell.seed)
     recipe = recipe_class(cell.method)(likelihood="bernoulli", hidden=(256,), latent_dim=10)
-    algorithm, _ = fit(recipe.build(images.shape), images, steps=cell.options["steps"], seed=cell.seed)
+    algorithm = recipe.build(images.shape)
+    fit(algorithm, Stream({"data": images}, batch_size=100, seed=cell.seed), cell.options["steps"])
     return Model(algorithm, {"method": cell.method, "shape": images.shape, "step": cell.options["steps"]})
 
 

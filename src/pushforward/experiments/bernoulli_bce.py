@@ -24,7 +24,7 @@ from pushforward.experiments.equivalence import (
     principal_scores,
     relative_difference,
 )
-from pushforward.experiments.experiment import Budget, Cell, Claim, Experiment, Figure, Results
+from pushforward.experiments.harness.experiment import Budget, Cell, Claim, Experiment, Figure, Results
 from pushforward.networks.mlp import mlp_decoder
 
 PROBABILITIES = (0.5, 0.9, 0.99, 0.999)

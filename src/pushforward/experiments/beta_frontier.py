@@ -16,11 +16,11 @@ import torch
 
 from pushforward.algorithms.beta_vae import BetaVAE
 from pushforward.core import to_float
-from pushforward.data import Dataset, load_splits
-from pushforward.experiments.experiment import Budget, Cell, Claim, Experiment, Figure, Results
-from pushforward.experiments.fitting import fit
+from pushforward.data import Dataset, Stream, load_splits
+from pushforward.experiments.harness.experiment import Budget, Cell, Claim, Experiment, Figure, Results
 from pushforward.objectives.elbo import gaussian_kl, reparameterize
 from pushforward.recipes.beta_vae import BetaVAERecipe
+from pushforward.training.fit import fit
 
 BETAS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 FOUND_AGAIN = (1.0, 4.0)
@@ -85,7 +85,8 @@ def run(cell: Cell) -> dict[str, float]:
 def _fit(images: Dataset, cell: Cell, **options: Any) -> tuple[BetaVAE, dict[str, float]]:
     torch.manual_seed(cell.seed)
     recipe = BetaVAERecipe(likelihood="bernoulli", hidden=(256,), latent_dim=10, **options)
-    return fit(recipe.build(images.shape), images, steps=cell.options["steps"], seed=cell.seed)
+    model = recipe.build(images.shape)
+    return model, fit(model, Stream({"data": images}, batch_size=100, seed=cell.seed), cell.options["steps"])
 
 
 @torch.no_grad()

@@ -15,16 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from pushforward.algorithms.adversarial import AdversarialModel
-from pushforward.core import Clock
 from pushforward.data import Dataset, Stream, load_splits
 from pushforward.diagnostics.dead_units import watched
-from pushforward.experiments.experiment import Budget, Cell, Claim, Experiment, Figure, Results, Row
-from pushforward.experiments.summary import seed_rows
+from pushforward.experiments.harness.experiment import Budget, Cell, Claim, Experiment, Figure, Results, Row
+from pushforward.experiments.harness.summary import seed_rows
 from pushforward.metrics.modes import mode_statistics
 from pushforward.metrics.sliced import sliced_wasserstein
 from pushforward.recipes.gan import R3GANRecipe
-from pushforward.training.optim import build_optimizers, set_rates
-from pushforward.training.steps import Stepper
+from pushforward.training.fit import fitting
 
 SLOPES = {"ReLU": 0.0, "LeakyReLU(0.2)": 0.2}
 RELU, LEAKY = SLOPES
@@ -130,17 +128,10 @@ def train(model: AdversarialModel, points: Dataset, cell: Cell) -> Iterator[int]
     """Take the steps; yields the number of those behind, from 0 to all."""
     players = model.players()
     players["generator"] = replace(players["generator"], lr=cell.options["rate"])
-    optimizers = build_optimizers(players)
-    stepper = Stepper(model, players, optimizers)
     draw = Stream({"data": points}, batch_size=BATCH, seed=cell.seed)
-    steps = cell.options["steps"]
-    model.clock = Clock(steps=steps)
     yield 0
-    for step in range(steps):
-        model.clock.step = step
-        set_rates(optimizers, players, model.clock)
-        stepper(draw)
-        yield step + 1
+    for _ in fitting(model, draw, cell.options["steps"], players=players):
+        yield model.clock.step
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pushforward.experiments.experiment import Budget, Cell, Claim, Experiment, Results
+from pushforward.experiments.harness.experiment import Budget, Cell, Claim, Experiment, Results
 from pushforward.experiments.mixtures import FIGURES, MODES, ORACLE, QUALITY, run
 
 TOYS = {"ring": 8, "grid": 25}  # and their modes

@@ -24,7 +24,7 @@ from pushforward.experiments.equivalence import (
     relative_difference,
     whitened,
 )
-from pushforward.experiments.experiment import Budget, Cell, Claim, Experiment, Figure, Results
+from pushforward.experiments.harness.experiment import Budget, Cell, Claim, Experiment, Figure, Results
 from pushforward.networks.mlp import mlp_decoder
 from pushforward.objectives.elbo import gaussian_kl
 

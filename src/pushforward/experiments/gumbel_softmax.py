@@ -6,22 +6,30 @@ E. Jang, S. Gu and B. Poole, *Categorical reparameterization with Gumbel-Softmax
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from pushforward.algorithms.codes import Latent
-from pushforward.algorithms.discrete_vae import EstimatorVAE
-from pushforward.core import Algorithm, Clock, to_float
+from pushforward.algorithms.estimator_vae import EstimatorVAE
+from pushforward.core import Algorithm, to_float
 from pushforward.data import Dataset, Stream, load_splits
-from pushforward.experiments.experiment import Budget, Cell, Claim, Experiment, Figure, Published, Results
+from pushforward.data.dataset import split_validation
+from pushforward.experiments.harness.experiment import (
+    Budget,
+    Cell,
+    Claim,
+    Experiment,
+    Figure,
+    Published,
+    Results,
+)
 from pushforward.experiments.stochastic_network import StochasticNetwork
 from pushforward.networks.mlp import mlp_decoder
 from pushforward.recipes.vae import VAERecipe
-from pushforward.runs import split_validation
-from pushforward.training.optim import build_optimizers
-from pushforward.training.steps import Stepper
+from pushforward.training.fit import fit as fit_in_memory
 
 BOUND, RATE = "negative bound", "learning rate"
 BATCH = 100
@@ -145,24 +153,13 @@ def fit(cell: Cell, images: Dataset, rate: float, steps: int) -> Algorithm:
     """Train a fresh model of the cell, from the cell's seed."""
     torch.manual_seed(cell.seed)
     algorithm = build(cell, images.shape)
-    players = algorithm.players()
-    if cell.options["optimizer"] == "SGD":
-        optimizers: dict[str, torch.optim.Optimizer] = {
-            name: torch.optim.SGD(player.parameters(), lr=rate, momentum=0.9)
-            for name, player in players.items()
-        }
-    else:
-        optimizers = build_optimizers(players)
-        for optimizer in optimizers.values():
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-    stepper = Stepper(algorithm, players, optimizers)
-    draw = Stream({"data": images}, batch_size=BATCH, seed=cell.seed)
-    algorithm.clock = Clock(steps=steps)
-    for step in range(steps):
-        algorithm.clock.step = step
-        stepper(draw)
-    return algorithm.eval()
+    sgd: dict[str, Any] = {"optimizer": torch.optim.SGD, "options": {"momentum": 0.9}}
+    own = sgd if cell.options["optimizer"] == "SGD" else {}
+    players = {name: replace(p, lr=rate, **own) for name, p in algorithm.players().items()}
+    fit_in_memory(
+        algorithm, Stream({"data": images}, batch_size=BATCH, seed=cell.seed), steps, players=players
+    )
+    return algorithm
 
 
 @torch.no_grad()

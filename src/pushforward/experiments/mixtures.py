@@ -7,14 +7,14 @@ from typing import Any
 import torch
 
 from pushforward.core import Algorithm
-from pushforward.data import Dataset, load_splits
+from pushforward.data import Dataset, Stream, load_splits
 from pushforward.ensembles.adagan import boost, component_seed
 from pushforward.ensembles.recipe import AdaGANRecipe
 from pushforward.ensembles.weighting import Weighting
-from pushforward.experiments.experiment import Cell, Figure
-from pushforward.experiments.fitting import fit
+from pushforward.experiments.harness.experiment import Cell, Figure
 from pushforward.methods import recipe_class
 from pushforward.metrics.modes import mode_statistics
+from pushforward.training.fit import fit
 
 SAMPLES = 2500
 ORACLE = "perfect sampler"
@@ -60,7 +60,9 @@ def _single(
 ) -> Algorithm:
     torch.manual_seed(seed)
     model: Algorithm = recipe_class(method)(**options).build(train.shape)
-    return fit(model, train, steps=steps, seed=seed, batch_size=cell.options["batch"], weights=weights)[0]
+    weighted = None if weights is None else {"data": weights}
+    fit(model, Stream({"data": train}, batch_size=cell.options["batch"], seed=seed, weights=weighted), steps)
+    return model
 
 
 def _boosted(cell: Cell, train: Dataset, options: dict[str, Any]) -> Algorithm:

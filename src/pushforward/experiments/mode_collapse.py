@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pushforward.experiments.experiment import (
+from pushforward.experiments.harness.experiment import (
     Budget,
     Cell,
     Claim,

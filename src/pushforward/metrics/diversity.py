@@ -14,19 +14,10 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
 
-SIDE = 16  # pixels: detail below is not what tells one kind of image from another
 CELLS = 20
 LLOYD_STEPS = 15
 NEAR = 0.25  # of the usual distance from a real image to the nearest other
-
-
-def features(x: Float[Tensor, "n *x"]) -> Float[Tensor, "n f"]:
-    """Points as they are; images (n, c, h, w) averaged down to at most 16 x 16 and flattened."""
-    if x.ndim == 4:
-        x = adaptive_avg_pool2d(x.float(), (min(SIDE, x.shape[2]), min(SIDE, x.shape[3])))
-    return x.flatten(1).float()
 
 
 def mean_distance(x: Float[Tensor, "n f"]) -> float:

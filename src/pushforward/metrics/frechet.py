@@ -6,8 +6,6 @@ M. Heusel et al., *GANs trained by a two time-scale update rule converge to a lo
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -31,25 +29,6 @@ def frechet_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> float:
     cross = torch.linalg.eigvalsh(root @ cov_b @ root).clamp(min=0).sqrt().sum()
     shift = (a.mean(0) - b.mean(0)).square().sum()
     return float((shift + cov_a.trace() + cov_b.trace() - 2 * cross).clamp(min=0))
-
-
-def pixel_components(
-    images: Float[Tensor, "n c h w"], *, components: int = 50
-) -> Callable[[Float[Tensor, "m c h w"]], Float[Tensor, "m d"]]:
-    """A map from images to their scores on the principal components of the given ones: pixel PCA features.
-
-    Linear and in the unit of a pixel: what a distance on them sees is pose, thickness and blur, not
-    whether an image is well formed. Raises UserError where the images do not span so many.
-    """
-    flat = images.flatten(1).double()
-    if not 1 <= components <= min(len(flat) - 1, flat.shape[1]):
-        raise UserError(
-            f"components: {components}; expected from 1 to {min(len(flat) - 1, flat.shape[1])}, "
-            f"what {len(flat)} images of {flat.shape[1]} values span"
-        )
-    mean = flat.mean(0)
-    axes = torch.linalg.eigh(torch.cov(flat.T)).eigenvectors[:, -components:]
-    return lambda x: (x.flatten(1).double() - mean) @ axes
 
 
 def _symmetric_root(covariance: Float[Tensor, "d d"]) -> Float[Tensor, "d d"]:

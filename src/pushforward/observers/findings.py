@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pushforward.core import Finding
-from pushforward.training.checkpoint import write_durably
+from pushforward.files import write_durably
 
 
 class FindingsFile:

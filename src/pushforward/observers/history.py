@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pushforward.training.folder import MetricsLog, read_metrics
+from pushforward.files import MetricsLog, read_metrics
 
 
 class History:

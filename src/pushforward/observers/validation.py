@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from pushforward.core import Algorithm, Clock, Observation, Observer, Snapshot, to_float
+from pushforward.core import Clock, Observation, Observer, Snapshot, to_float
 from pushforward.diagnostics.latent_information import LatentInformation, latent_information
 from pushforward.diagnostics.posterior_collapse import active_units, diagnose_posterior_collapse
 
@@ -110,10 +110,3 @@ class DistortionValidation(HeldOut):
         """Of a model with a distortion."""
         distortion = torch.cat([model.distortion(x) for x in chunks])
         return Observation(metrics={self.metric: -distortion.mean().item()})
-
-
-def validation_for(algorithm: Algorithm) -> type[HeldOut] | None:
-    """The observer that an algorithm offers enough for; None where it has no likelihood at all."""
-    if hasattr(algorithm, "log_weights"):
-        return Validation
-    return DistortionValidation if hasattr(algorithm, "distortion") else None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pushforward.algorithms.discrete_vae import EstimatorVAE
+from pushforward.algorithms.estimator_vae import EstimatorVAE
 from pushforward.algorithms.vae import VAE
-from pushforward.recipes.discrete_vae import EstimatorRecipe
+from pushforward.recipes.estimator_vae import EstimatorRecipe
 from pushforward.recipes.latent import Shape
 
 

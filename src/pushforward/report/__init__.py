@@ -11,9 +11,9 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
     The page needs no other file and no network. It works for a run that is not finished: what is not
     there yet is left out. Raises UserError where the folder is no run.
     """
+    from pushforward.files import write_durably
     from pushforward.report.facts import read_facts
     from pushforward.report.page import render
-    from pushforward.training.checkpoint import write_durably
 
     path = out or folder / "report.html"
     write_durably(path, render(read_facts(folder)).encode())

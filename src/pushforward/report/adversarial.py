@@ -7,9 +7,9 @@ import base64
 from dataclasses import dataclass
 
 from pushforward.diagnostics.mode_collapse import STARVED
+from pushforward.files import read_metrics
 from pushforward.report import svg
 from pushforward.report.facts import Facts
-from pushforward.training.folder import read_metrics
 
 NAMED = 12  # bars that have room for a name
 MOST_BYTES = 3_000_000  # of an animation inside the page

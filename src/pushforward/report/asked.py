@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pushforward.config import RunConfig, TrainOptions
-from pushforward.runs import DEFAULT_STEPS
+from pushforward.runs.run import DEFAULT_STEPS
 
 # Where a run was put says nothing of what it did; --minutes became the steps that it lists.
 UNTOLD = ("run", "minutes", "lr_of")

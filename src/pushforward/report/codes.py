@@ -6,8 +6,8 @@ import shlex
 from dataclasses import dataclass
 
 from pushforward.data.rows import noun
+from pushforward.diagnostics.cures import collapse_cure
 from pushforward.diagnostics.posterior_collapse import DEAD_NATS
-from pushforward.observers.cures import collapse_cure
 from pushforward.report import words
 from pushforward.report.facts import Facts
 

@@ -12,14 +12,16 @@ from typing import Any
 from pushforward.config import RunConfig
 from pushforward.core import Finding
 from pushforward.data import Dataset, Scan
+from pushforward.data.dataset import split_validation
 from pushforward.data.rows import size_of
 from pushforward.errors import UserError
 from pushforward.evaluation import Evaluation, evaluate
-from pushforward.inspection import changed_data, pick, prepared
-from pushforward.models import Model, load
+from pushforward.files import read_metrics
+from pushforward.models.model import Model
+from pushforward.models.store import load
 from pushforward.observers.findings import read_findings
-from pushforward.runs import load_data, read_run, split_validation
-from pushforward.training.folder import read_metrics
+from pushforward.runs.data import load_data, read_run
+from pushforward.runs.reopen import changed_data, pick, prepared
 
 # Pixel values that the evaluation may decode: 500 images of 28 x 28 with 100 samples each, about 2 s.
 BUDGET = 500 * 100 * 784

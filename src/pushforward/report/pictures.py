@@ -17,16 +17,16 @@ from torch import Tensor
 from pushforward.core import to_float
 from pushforward.data import Dataset
 from pushforward.evaluation import Evaluation, active
-from pushforward.inspection import pick
-from pushforward.latents import Codes, codes, plane, traverse
 from pushforward.metrics.pixels import mean_squared_error
-from pushforward.models import Model
-from pushforward.observers.pictures import grid
-from pushforward.observers.points import without_axes
+from pushforward.models.latents import Codes, codes, plane, traverse
+from pushforward.models.model import Model
+from pushforward.pictures.points import without_axes
+from pushforward.pictures.tiles import grid
 from pushforward.report import svg
 from pushforward.report.facts import Facts, Images
 from pushforward.report.points import Cloud, cloud
 from pushforward.report.words import number
+from pushforward.runs.reopen import pick
 
 FRAMES = 8
 FRAME_SIDE, POINTS_SIDE = 400, 330  # pixels, of a picture that is no grid of images, or is of points

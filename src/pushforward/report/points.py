@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from pushforward.data import Dataset
-from pushforward.models import Model
-from pushforward.observers.points import Scene
+from pushforward.models.model import Model
+from pushforward.pictures.points import Scene
 from pushforward.report import svg
 
 DRAWN, BEHIND = 1000, 600  # points: more would only make the page heavy

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from pushforward.errors import UserError
+from pushforward.files import fsync, write_durably
 
 KEEP = 2
 _MANIFEST = "manifest.json"
@@ -85,26 +85,6 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             raise ValueError(f"{name} does not match its checksum")
     tensors = {p.stem: load_file(p) for p in folder.glob("*.safetensors") if p.name in manifest}
     return Checkpoint(tensors, json.loads((folder / "values.json").read_text()))
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Replace a file in one step: after a crash it is the old one or the new one, never a part."""
-    partial = path.with_name(f".partial-{path.name}")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    fsync(path.parent)
-
-
-def fsync(path: Path) -> None:
-    """Flush a file's or a folder's content to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def split_state(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from pushforward.errors import UserError
-from pushforward.training.checkpoint import write_durably
 
 
 @contextmanager
@@ -42,36 +40,6 @@ def locked(folder: Path) -> Iterator[None]:
         finally:
             # Only the holder removes it, and while it holds it: who opened it before must look again.
             path.unlink(missing_ok=True)
-
-
-class MetricsLog:
-    """`metrics.jsonl`: one row a logged step, appended and flushed."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def cut_back(self, step: int) -> None:
-        """Drop rows after `step`, and a last row that a kill left unfinished."""
-        if not self.path.exists():
-            return
-        kept = [json.dumps(row) + "\n" for row in read_metrics(self.path) if row["step"] <= step]
-        write_durably(self.path, "".join(kept).encode())
-
-    def append(self, row: Mapping[str, Any]) -> None:
-        """Add a row."""
-        with self.path.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-
-
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The whole rows of a metrics file; an unfinished last one is left out."""
-    rows = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            break
-    return rows
 
 
 def require_space(folder: Path, needed: int) -> None:

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from pushforward.core import Algorithm, Clock, Draw, Finding, Observer, Snapshot
 from pushforward.errors import Diverged, RunFailed, Stopped
+from pushforward.files import MetricsLog
+from pushforward.randomness import aside, random_state, restore_random_state
 from pushforward.training.checkpoint import (
     Checkpoint,
     newest_checkpoint,
@@ -24,11 +26,10 @@ from pushforward.training.checkpoint import (
     split_state,
 )
 from pushforward.training.distributed import World
-from pushforward.training.folder import MetricsLog, StopSignals, disk_is_full, require_space
+from pushforward.training.folder import StopSignals, disk_is_full, require_space
 from pushforward.training.guard import History, NonFinite, check_finite
 from pushforward.training.optim import Averages, build_optimizers, set_rates
 from pushforward.training.precision import Precision, forward_context
-from pushforward.training.randomness import aside, random_state, restore_random_state
 from pushforward.training.steps import Stepper
 
 TIMED_STEPS = 30

@@ -80,6 +80,10 @@ class Averages:
         finally:
             self._swap()
 
+    def publish(self) -> None:
+        """Give the modules the averaged weights for good."""
+        self._swap()
+
     def _swap(self) -> None:
         for name, live in self._live.items():
             for key, t in live.items():

@@ -16,9 +16,9 @@ from rich.console import Console
 
 from pushforward.cli import main
 from pushforward.cli.experiment_display import Display, show
-from pushforward.experiments.execute import execute
-from pushforward.experiments.experiment import Cell
-from pushforward.experiments.table import EXPERIMENTS, Entry
+from pushforward.experiments.harness.execute import execute
+from pushforward.experiments.harness.experiment import Cell
+from pushforward.experiments.harness.table import EXPERIMENTS, Entry
 from tests.unit.experiments import toy
 from tests.unit.experiments.processes import wait_until_gone
 
@@ -153,7 +153,8 @@ def test_a_signal_ends_every_process_and_keeps_what_finished(number, status, say
     log = tmp_path / "ran.log"
     log.touch()
     code = (
-        "from pushforward.experiments.table import EXPERIMENTS, Entry; from pushforward.cli import main; "
+        "from pushforward.experiments.harness.table import EXPERIMENTS, Entry; "
+        "from pushforward.cli import main; "
         f"EXPERIMENTS['toy'] = Entry('toy', {toy.MODULE!r}, 'a coin'); main({QUICK!r})"
     )
     slow = Cell("coin", "heads", 1).label

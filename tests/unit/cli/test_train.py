@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-import time
 
 import pytest
 import yaml
@@ -40,18 +39,13 @@ def finished(tmp_path_factory):
 
 
 @pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["train"], []])
-def test_help_is_quick_and_does_not_import_torch(words):
+def test_help_does_not_import_torch(words):
     code = (
         "import sys; from pushforward.cli import main; import pushforward\n"
         f"main({words!r})\n"
         "assert 'torch' not in sys.modules"
     )
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.3
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("command", list(COMMANDS))

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from pushforward.data import Dataset, toys
+from pushforward.diagnostics.exam import Reference
 from pushforward.diagnostics.mode_collapse import (
     CHANCE,
     collapse_in_cells,
@@ -17,7 +18,6 @@ from pushforward.diagnostics.mode_collapse import (
 )
 from pushforward.metrics import diversity
 from pushforward.metrics.modes import mode_statistics
-from pushforward.observers.adversarial import Reference
 
 RING, GRID = toys.ring_modes(), toys.grid_modes()
 

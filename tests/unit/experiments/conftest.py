@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pushforward.experiments.table import EXPERIMENTS, Entry
+from pushforward.experiments.harness.table import EXPERIMENTS, Entry
 from tests.unit.experiments import toy
 
 

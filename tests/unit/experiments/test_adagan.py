@@ -10,10 +10,8 @@ import torch
 from pushforward.ensembles.recipe import AdaGANRecipe
 from pushforward.experiments import adagan
 from pushforward.experiments.adagan import ALIKE, BOOSTED, ORACLE, SIZES
-from pushforward.experiments.experiment import Cell, Results
-from pushforward.experiments.fitting import fit
-from pushforward.experiments.summary import check
-from tests.runs import build, small_images
+from pushforward.experiments.harness.experiment import Cell, Results
+from pushforward.experiments.harness.summary import check
 
 
 def test_the_modes_lie_apart():
@@ -39,15 +37,6 @@ def test_the_perfect_sampler_is_perfect():
     assert figures["C, 1 component"] == pytest.approx(0.95, abs=0.03)
     assert figures["high quality, 1 component"] == pytest.approx(0.989, abs=0.006)
     assert figures["modes, 1 component"] == 10
-
-
-def test_a_fit_on_weighted_data_sees_what_has_weight():
-    weights = torch.zeros(37)
-    weights[5] = 1.0
-    one, every = (build("ae") for _ in range(2))
-    alone = fit(one, small_images().subset([5]), steps=4, seed=0, batch_size=3)[1]
-    weighted = fit(every, small_images(), steps=4, seed=0, batch_size=3, weights=weights)[1]
-    assert alone == pytest.approx(weighted)
 
 
 def made_up(*, single=0.7, ten=0.99, oracle=0.95, quality=(0.2, 0.25), even=(0.1, 0.02)) -> Results:

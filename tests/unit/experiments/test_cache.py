@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from pushforward.experiments.cache import CellCache, Record, write_whole
-from pushforward.experiments.experiment import Cell
-from pushforward.experiments.sources import Sources
+from pushforward.experiments.harness.cache import CellCache, Record, write_whole
+from pushforward.experiments.harness.experiment import Cell
+from pushforward.experiments.harness.sources import Sources
 
 VERSIONS = {"torch": "1"}
 CELL = Cell("vae", "wide", 3, {"steps": 10})

@@ -17,8 +17,8 @@ from pushforward.experiments.convergence.games import (
     jacobian_eigenvalues,
 )
 from pushforward.experiments.convergence.simulate import distance, play, start
-from pushforward.experiments.experiment import Cell, Results
-from pushforward.experiments.summary import check
+from pushforward.experiments.harness.experiment import Cell, Results
+from pushforward.experiments.harness.summary import check
 
 SMOOTH = [name for name, game in GAMES.items() if game.smooth]
 

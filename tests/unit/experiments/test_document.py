@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pushforward.errors import UserError
-from pushforward.experiments.document import contract, destination, document, svg, write
-from pushforward.experiments.execute import execute
+from pushforward.experiments.harness.document import contract, destination, document, svg, write
+from pushforward.experiments.harness.execute import execute
 from tests.unit.experiments import toy
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from pushforward.experiments import dying_relu as dying
-from pushforward.experiments.experiment import Cell, Results
-from pushforward.experiments.summary import check
+from pushforward.experiments.harness.experiment import Cell, Results
+from pushforward.experiments.harness.summary import check
 
 
 def cell(method: str, bias: float = 0.0, seed: int = 0, steps: int = 4) -> Cell:

@@ -24,8 +24,8 @@ from pushforward.experiments.earth_mover import (
     piles,
     plan_costs,
 )
-from pushforward.experiments.experiment import Cell, Results
-from pushforward.experiments.summary import check
+from pushforward.experiments.harness.experiment import Cell, Results
+from pushforward.experiments.harness.summary import check
 
 
 def test_every_plan_is_there_once():

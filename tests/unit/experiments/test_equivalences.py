@@ -19,7 +19,7 @@ from pushforward.experiments.equivalence import (
     relative_difference,
     whitened,
 )
-from pushforward.experiments.experiment import Cell
+from pushforward.experiments.harness.experiment import Cell
 
 DOUBLE = torch.float64
 

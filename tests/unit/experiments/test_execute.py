@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from pushforward.errors import UserError
-from pushforward.experiments import machine
-from pushforward.experiments.execute import execute
-from pushforward.experiments.experiment import Cell, Row
+from pushforward.experiments.harness import machine
+from pushforward.experiments.harness.execute import execute
+from pushforward.experiments.harness.experiment import Cell, Row
 from tests.unit.experiments import toy
 from tests.unit.experiments.processes import wait_until_gone
 
@@ -59,7 +59,7 @@ def test_fresh_and_another_budget_run_again(ran):
 
 def test_other_versions_run_again(ran, monkeypatch):
     execute(toy.MODULE, seeds=1, workers=1)
-    monkeypatch.setattr("pushforward.experiments.execute.versions", lambda: {"torch": "another"})
+    monkeypatch.setattr("pushforward.experiments.harness.execute.versions", lambda: {"torch": "another"})
     execute(toy.MODULE, seeds=1, workers=1)
     assert ran() == labels("heads", "tails", seeds=1) * 2
 
@@ -78,7 +78,8 @@ def test_a_failed_cell_is_named_and_run_again_next_time(ran, monkeypatch):
 
 def test_a_killed_run_picks_up_its_finished_cells(ran, monkeypatch):
     last = labels("heads", "tails")[-1]
-    code = f"from pushforward.experiments.execute import execute; execute({toy.MODULE!r}, seeds=2, workers=1)"
+    harness = "pushforward.experiments.harness.execute"
+    code = f"from {harness} import execute; execute({toy.MODULE!r}, seeds=2, workers=1)"
     env = {**os.environ, "TOY_SLOW": last, "PYTHONPATH": str(ROOT)}
     killed = subprocess.Popen([sys.executable, "-c", code], env=env, start_new_session=True)
     deadline = time.monotonic() + 60

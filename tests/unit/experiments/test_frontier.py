@@ -6,29 +6,10 @@ import math
 from dataclasses import replace
 
 import pytest
-import torch
 
 from pushforward.experiments import aggregate_posterior, beta_frontier
-from pushforward.experiments.experiment import Cell, Results
-from pushforward.experiments.fitting import fit
-from pushforward.experiments.summary import check
-from tests.runs import build, small_images
-
-
-def test_a_fit_reports_the_mean_over_the_last_tenth(monkeypatch):
-    algorithm = build("beta-vae", beta=None, delta=None, capacity=10.0)
-    trained, end = fit(algorithm, small_images(), steps=40, seed=0, batch_size=5)
-    assert trained is algorithm
-    assert not trained.training
-    assert end["capacity"] == pytest.approx(10 * (36 + 37 + 38 + 39) / 4 / 40)
-
-
-def test_a_fit_follows_its_seed():
-    def loss(seed: int) -> float:
-        torch.manual_seed(0)
-        return fit(build("ae"), small_images(), steps=3, seed=seed, batch_size=5)[1]["loss/ae"]
-
-    assert loss(0) == loss(0) != loss(1)
+from pushforward.experiments.harness.experiment import Cell, Results
+from pushforward.experiments.harness.summary import check
 
 
 @pytest.mark.parametrize("method", [beta_frontier.FIXED, beta_frontier.LEARNED, beta_frontier.GECO])

@@ -7,9 +7,9 @@ import torch
 from torch.distributions import Bernoulli, Independent
 
 from pushforward.experiments import gradient_variance
-from pushforward.experiments.experiment import Cell, Results
 from pushforward.experiments.gradient_variance import autoencoder, checks, gaussian, regression
 from pushforward.experiments.gradient_variance.gaussian import FIXED, METHODS, Problem, exact_variance
+from pushforward.experiments.harness.experiment import Cell, Results
 from pushforward.objectives.estimators.quadrature import cosine, gaussian_moments, square
 
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from pushforward.core import Batch
 from pushforward.errors import UserError
 from pushforward.experiments import gumbel_softmax as table1
-from pushforward.experiments.execute import execute
-from pushforward.experiments.experiment import Cell, Results
+from pushforward.experiments.harness.execute import execute
+from pushforward.experiments.harness.experiment import Cell, Results
 from pushforward.experiments.stochastic_network import PATHWISE, StochasticNetwork
 
 SHAPE = (1, 2, 3)

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from pushforward.experiments import js_vs_wasserstein as experiment
-from pushforward.experiments.experiment import Cell, Results
+from pushforward.experiments.harness.experiment import Cell, Results
+from pushforward.experiments.harness.summary import check
 from pushforward.experiments.js_vs_wasserstein import (
     CLOSED,
     CRITIC,
@@ -37,7 +38,6 @@ from pushforward.experiments.js_vs_wasserstein.trained import (
     ring,
     shifted,
 )
-from pushforward.experiments.summary import check
 from pushforward.objectives.adversarial import minimax_critic
 
 

@@ -7,9 +7,9 @@ import json
 import pytest
 from markdown_it import MarkdownIt
 
-from pushforward.experiments.document import document
-from pushforward.experiments.execute import execute
-from pushforward.experiments.markdown import render_markdown, render_summary
+from pushforward.experiments.harness.document import document
+from pushforward.experiments.harness.execute import execute
+from pushforward.experiments.harness.markdown import render_markdown, render_summary
 from tests.unit.experiments import toy
 
 

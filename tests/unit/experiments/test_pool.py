@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from pushforward.experiments.experiment import Cell
-from pushforward.experiments.pool import Failed, Finished, Started, run_cells
+from pushforward.experiments.harness.experiment import Cell
+from pushforward.experiments.harness.pool import Failed, Finished, Started, run_cells
 from tests.unit.experiments import toy
 
 CELLS = toy.cells("quick", range(2))
@@ -57,7 +57,9 @@ def test_a_bad_cell_tells_its_error_in_one_line_and_the_others_finish(tmp_path, 
 
 def test_an_undeclared_figure_is_an_error(tmp_path, monkeypatch):
     monkeypatch.delitem(toy.EXPERIMENT.figures, "threads")
-    from pushforward.experiments.pool import _attempt  # in this process, where the figure is not declared
+    from pushforward.experiments.harness.pool import (
+        _attempt,
+    )
 
     monkeypatch.setattr("os.dup2", lambda *ends: None)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

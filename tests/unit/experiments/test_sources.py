@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pushforward.experiments.sources import ROOT, Sources, hash_code
+from pushforward.experiments.harness.sources import ROOT, Sources, hash_code
 
 CODE = b'"""Doc."""\ndef f(x):\n    """Doc."""\n    return x + 1\n'
 
@@ -65,7 +65,7 @@ def test_what_only_runs_cells_or_names_things_is_left_out():
         "pushforward.cli",
         "pushforward.cli.train",
         "pushforward.methods",
-        "pushforward.experiments.pool",
+        "pushforward.experiments.harness.pool",
     ]
     assert Sources().hashes(names) == {}
-    assert (ROOT / "experiments" / "pool.py").is_file()
+    assert (ROOT / "experiments" / "harness" / "pool.py").is_file()

@@ -6,8 +6,16 @@ import math
 
 import pytest
 
-from pushforward.experiments.experiment import Cell, Claim, Experiment, Figure, Incomplete, Published, Results
-from pushforward.experiments.summary import check, seed_rows, spread_of
+from pushforward.experiments.harness.experiment import (
+    Cell,
+    Claim,
+    Experiment,
+    Figure,
+    Incomplete,
+    Published,
+    Results,
+)
+from pushforward.experiments.harness.summary import check, seed_rows, spread_of
 
 SCORES = {("a", ""): [1.0, 2.0, 6.0], ("b", "wide"): [5.0]}
 

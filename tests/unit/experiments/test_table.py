@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pushforward.errors import UserError
-from pushforward.experiments.experiment import Incomplete, Results
-from pushforward.experiments.markdown import render_markdown
-from pushforward.experiments.table import EXPERIMENTS, find_entry, load_experiment
+from pushforward.experiments.harness.experiment import Incomplete, Results
+from pushforward.experiments.harness.markdown import render_markdown
+from pushforward.experiments.harness.table import EXPERIMENTS, find_entry, load_experiment
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results"
 NAMES = list(EXPERIMENTS)

@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from pushforward.experiments.experiment import Cell, Claim, Experiment, Figure, Published
+from pushforward.experiments.harness.experiment import Cell, Claim, Experiment, Figure, Published
 
 MODULE = __name__
 

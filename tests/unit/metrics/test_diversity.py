@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 
+from pushforward.features.pixels import pooled_pixels
 from pushforward.metrics.diversity import (
     Cells,
     cells,
-    features,
     mean_distance,
     near_duplicates,
     nearest_distances,
@@ -40,10 +40,10 @@ def test_near_duplicates_are_nearer_than_a_quarter_of_the_usual():
 
 def test_features_average_images_down_and_leave_points():
     x = torch.arange(2 * 32 * 8, dtype=torch.float32).view(2, 1, 32, 8)
-    f = features(x)
+    f = pooled_pixels(x)
     assert f.shape == (2, 16 * 8)
     assert f[0, 0] == (x[0, 0, 0, 0] + x[0, 0, 1, 0]) / 2
-    assert torch.equal(features(torch.ones(3, 5)), torch.ones(3, 5))
+    assert torch.equal(pooled_pixels(torch.ones(3, 5)), torch.ones(3, 5))
 
 
 def test_cells_find_clusters_of_any_weight():

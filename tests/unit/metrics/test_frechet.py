@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from pushforward.errors import UserError
-from pushforward.metrics.frechet import frechet_distance, pixel_components
+from pushforward.features.pixels import pixel_components
+from pushforward.metrics.frechet import frechet_distance
 
 
 def gaussian(n: int, d: int) -> torch.Tensor:

@@ -8,10 +8,11 @@ import torch
 from PIL import Image
 
 from pushforward.core import Clock, Snapshot
-from pushforward.observers.animation import GridAnimation, LandscapeAnimation, frames_until, solo_scores
-from pushforward.observers.landscape import LEFT, PLOT, TOP, Stage
-from pushforward.observers.pictures import grid, save_picture
-from pushforward.observers.points import Scene
+from pushforward.observers.animation import GridAnimation, LandscapeAnimation, solo_scores
+from pushforward.pictures.animation import frames_until
+from pushforward.pictures.landscape import LEFT, PLOT, TOP, Stage
+from pushforward.pictures.points import Scene
+from pushforward.pictures.tiles import grid, save_picture
 from tests.runs import build
 
 REAL = torch.tensor([[1.0, 1], [1, -1], [-1, 1], [-1, -1]]).repeat(30, 1)

@@ -10,7 +10,8 @@ from torch import nn
 
 from pushforward.core import Algorithm, Clock, Snapshot
 from pushforward.data.toys import draw, grid_modes
-from pushforward.observers.points import PointPictures, Scene, scatter, without_axes
+from pushforward.observers.samples import PointPictures
+from pushforward.pictures.points import Scene, scatter, without_axes
 
 
 def orange(picture: Image.Image) -> int:

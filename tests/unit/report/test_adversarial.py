@@ -11,7 +11,7 @@ from pushforward.data import toys
 from pushforward.observers.history import History
 from pushforward.report.adversarial import animation, mode_bars
 from pushforward.report.training import panels
-from tests.unit.observers.test_adversarial import ring
+from tests.unit.observers.test_health import ring
 
 
 def facts(folder, data=None):

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from pushforward.core import to_uint8
-from pushforward.observers.pictures import grid, pairs, rows
+from pushforward.pictures.tiles import grid, pairs, rows
 from pushforward.report.pictures import CELL, MOST_CELL, film, tiles
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from pushforward.errors import UserError
+from pushforward.files import write_durably
 from pushforward.training import checkpoint as module
 from pushforward.training.checkpoint import (
     Checkpoint,
@@ -18,7 +19,6 @@ from pushforward.training.checkpoint import (
     optimizer_state,
     restore_optimizer,
     save_checkpoint,
-    write_durably,
 )
 
 

@@ -15,9 +15,10 @@ from torch import nn
 
 from pushforward.core import Algorithm, Clock, Player, Update, cosine
 from pushforward.errors import Diverged, RunFailed, Stopped, UserError
+from pushforward.files import read_metrics
 from pushforward.training import loop as loop_module
 from pushforward.training.checkpoint import newest_checkpoint
-from pushforward.training.folder import locked, read_metrics
+from pushforward.training.folder import locked
 from pushforward.training.guard import History, NonFinite
 from pushforward.training.loop import Hooks
 from pushforward.training.optim import build_optimizers

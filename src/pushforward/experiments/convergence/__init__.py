@@ -21,7 +21,7 @@ from pushforward.experiments.convergence.games import (
     jacobian_eigenvalues,
 )
 from pushforward.experiments.convergence.simulate import How, distance, play, start
-from pushforward.experiments.experiment import Budget, Cell, Claim, Experiment, Figure, Results, Row
+from pushforward.experiments.harness.experiment import Budget, Cell, Claim, Experiment, Figure, Results, Row
 
 H = 0.05  # the generator's step
 RATIO = 10.0  # of the two time scales
@@ -163,7 +163,7 @@ def field_off(game: Game, seed: int, points: int = 5) -> float:
 
 def rows(results: Results) -> list[Row]:
     """Where each game ends and how fast, and the field's eigenvalues once; the rest is in the checks."""
-    from pushforward.experiments.summary import seed_rows
+    from pushforward.experiments.harness.summary import seed_rows
 
     everywhere, once = {"distance at the end", "rate", "rate by eigenvalues"}, {"real part", "imaginary part"}
     return [

@@ -15,7 +15,7 @@ from pushforward.experiments.convergence import (
     H,
     cells,
 )
-from pushforward.experiments.experiment import Budget, Claim, Results
+from pushforward.experiments.harness.experiment import Budget, Claim, Results
 
 END, LEAST, RATE, BY_EIGENVALUES = "distance at the end", "least", "rate", "rate by eigenvalues"
 CIRCLING = ("GAN", "WGAN", "GAN, two time scales", "WGAN, two time scales", "WGAN, noise")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from pushforward.experiments.experiment import Budget, Cell, Claim, Experiment, Figure, Results
+from pushforward.experiments.harness.experiment import Budget, Cell, Claim, Experiment, Figure, Results
 from pushforward.objectives.divergences import distances, optimal_plan, w1_line
 
 SIX, TWO, RANDOM = "six boxes", "two boxes", "random piles on a plane"

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pushforward.experiments.experiment import Budget, Cell, Claim, Experiment, Figure, Results, Row
 from pushforward.experiments.gradient_variance import autoencoder, gaussian, regression
+from pushforward.experiments.harness.experiment import Budget, Cell, Claim, Experiment, Figure, Results, Row
 
 SHOWN_K = (0.5, 2.0, 8.0)
 SHOWN_D = 40
@@ -64,7 +64,7 @@ def run(cell: Cell) -> dict[str, float]:
 
 def rows(results: Results) -> list[Row]:
     """Three k of each function, the widest problem, and what is in use; the other points are drawn."""
-    from pushforward.experiments.summary import seed_rows
+    from pushforward.experiments.harness.summary import seed_rows
 
     shown = {autoencoder.GAUSSIAN, autoencoder.BITS, regression.SETTING}
     for f in gaussian.FUNCTIONS:

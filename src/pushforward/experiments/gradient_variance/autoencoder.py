@@ -16,7 +16,7 @@ from torch.distributions import Bernoulli, Distribution, Independent, Normal, kl
 
 from pushforward.distributions import Bernoulli as BinaryPixels
 from pushforward.experiments.equivalence import digits
-from pushforward.experiments.experiment import Cell
+from pushforward.experiments.harness.experiment import Cell
 from pushforward.networks.mlp import mlp, mlp_decoder, mlp_encoder
 from pushforward.objectives.estimators import (
     ESTIMATORS,
@@ -31,7 +31,7 @@ from pushforward.objectives.estimators import (
     score_function,
 )
 from pushforward.objectives.montecarlo import measure_estimator
-from pushforward.training.randomness import aside
+from pushforward.randomness import aside
 
 LATENTS = 8
 GAUSSIAN, BITS = f"VAE encoder, {LATENTS} Gaussian latents", f"VAE encoder, {LATENTS} bits"

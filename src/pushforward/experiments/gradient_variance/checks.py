@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import combinations
 
-from pushforward.experiments.experiment import Claim, Results
 from pushforward.experiments.gradient_variance.autoencoder import (
     AVERAGED,
     BIASED,
@@ -26,6 +25,7 @@ from pushforward.experiments.gradient_variance.gaussian import (
     setting,
 )
 from pushforward.experiments.gradient_variance.regression import SETTING
+from pushforward.experiments.harness.experiment import Claim, Results
 from pushforward.objectives.montecarlo import Z95, power_law_slope
 
 COSINE = "cos(kx)"

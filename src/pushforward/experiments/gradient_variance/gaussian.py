@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
-from pushforward.experiments.experiment import Cell
+from pushforward.experiments.harness.experiment import Cell
 from pushforward.objectives.estimators import (
     Estimate,
     Function,

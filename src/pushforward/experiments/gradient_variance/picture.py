@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pushforward.experiments.experiment import Results
 from pushforward.experiments.gradient_variance import autoencoder, gaussian, regression
 from pushforward.experiments.gradient_variance.gaussian import FUNCTIONS, METHODS, USUAL, setting
-from pushforward.experiments.summary import spread_of
+from pushforward.experiments.harness.experiment import Results
+from pushforward.experiments.harness.summary import spread_of
 from pushforward.objectives.montecarlo import power_law_slope
 
 COLOURS = dict(zip(METHODS, ("C3", "C1", "C8", "C4", "C5", "C0", "C2"), strict=True))

@@ -17,7 +17,7 @@ from sklearn.datasets import load_breast_cancer
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
-from pushforward.experiments.experiment import Cell
+from pushforward.experiments.harness.experiment import Cell
 from pushforward.objectives.estimators import FUNCTIONS, Estimate, MovingAverage, score_function
 from pushforward.objectives.montecarlo import measure_estimator
 

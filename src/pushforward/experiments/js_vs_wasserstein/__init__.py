@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from pushforward.experiments.experiment import Budget, Cell, Claim, Experiment, Figure, Results, Row
+from pushforward.experiments.harness.experiment import Budget, Cell, Claim, Experiment, Figure, Results, Row
 from pushforward.experiments.js_vs_wasserstein import formulas, trained
 
 CLOSED, OPTIMAL, ERRING = "closed form", "D optimal", "D with an error"
@@ -134,7 +134,7 @@ def run(cell: Cell) -> dict[str, float]:
 
 def rows(results: Results) -> list[Row]:
     """Four of the shifts; all are drawn."""
-    from pushforward.experiments.summary import seed_rows
+    from pushforward.experiments.harness.summary import seed_rows
 
     drawn = {at(m) for m in SHIFTS} - {at(m) for m in SHOWN_SHIFTS}
     return [row for row in seed_rows(EXPERIMENT, results) if row.setting not in drawn]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from pushforward.experiments.experiment import Claim, Results
+from pushforward.experiments.harness.experiment import Claim, Results
 from pushforward.experiments.js_vs_wasserstein import (
     CLOSED,
     CRITIC,

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from pushforward.experiments.experiment import Results
+from pushforward.experiments.harness.experiment import Results
+from pushforward.experiments.harness.summary import spread_of
 from pushforward.experiments.js_vs_wasserstein import (
     CRITIC,
     LAMBDAS,
@@ -28,7 +29,6 @@ from pushforward.experiments.js_vs_wasserstein import (
 )
 from pushforward.experiments.js_vs_wasserstein.formulas import distances_and_slopes, optimal_discriminator
 from pushforward.experiments.js_vs_wasserstein.trained import PLANAR, READINGS
-from pushforward.experiments.summary import spread_of
 
 COLOURS = {"KL": "#7f7f7f", "minimax": "#d62728", "−ln D": "#ff7f0e", "W1": "#1f77b4", "JS": "#9467bd"}
 SHADES = dict(zip(READINGS, ("#1f77b4", "#aec7e8", "#2ca02c", "#98df8a"), strict=True))

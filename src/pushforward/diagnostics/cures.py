@@ -1,0 +1,121 @@
+"""The command that treats what an observer finds, for the run that it was found in."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from typing import Any
+
+from pushforward.config import RunConfig, TrainOptions
+from pushforward.methods import recipe_class
+
+FREE_NATS = 0.1  # in each dimension
+RISE = 0.3  # share of the run in which the KL's weight rises
+# What of a run another method's run keeps: its data, its length, and what both recipes call by one name.
+KEPT_TRAIN = ("data", "test", "image_size", "channels", "limit", "limit_seed", "steps", "batch_size")
+KEPT = ("latent_dim", "likelihood", "sigma", "binarization", "mixtures", "network", "hidden", "width")
+# What of a run another adversarial method's run keeps beside its data and its length.
+KEPT_ADVERSARIAL = (
+    "latent_dim",
+    "network",
+    "hidden",
+    "critic_hidden",
+    "width",
+    "slope",
+    "generator_norm",
+    "init_std",
+    "noise",
+    "noise_until",
+    "pack",
+)
+# Methods whose generator's loss goes through a sigmoid of each score.
+SIGMOID = ("gan", "gan-minimax", "pacgan", "unrolled", "veegan")
+SLOPE = 0.2  # of LeakyReLU, as in DCGAN's critic
+NOISE = 0.2  # of the data's standard deviation over all coordinates: half as far as modes lie, or less
+STRONGER = 10  # times the penalty
+
+
+def collapse_cure(config: RunConfig) -> str:
+    """Against a code that says nothing: let the KL's weight rise, and keep nats free; or loosen the bound.
+
+    An option to repeat the run with where it is a β-VAE already, else the whole command of one. "" where
+    the method's own options leave nothing to loosen.
+    """
+    if config.method == "beta-vae":
+        return _loosened(config.options)
+    words = ["pushforward", "train", "beta-vae"]
+    words += changed(config.train, TrainOptions(), KEPT_TRAIN)
+    words += changed(config.options, recipe_class("beta-vae")(), KEPT)
+    return shlex.join([*words, "--free-bits", f"{FREE_NATS:g}", "--warm-up", f"{RISE:g}"])
+
+
+def _loosened(options: Any) -> str:
+    for name in ("delta", "capacity", "free_bits"):
+        value = getattr(options, name)
+        if value is not None:
+            return f"--{name.replace('_', '-')} {2 * value:g}"
+    if options.geco is not None:
+        return ""
+    if options.beta is not None:
+        return f"--beta {options.beta / 2:g} --warm-up {RISE:g}"
+    return f"--free-bits {FREE_NATS:g} --warm-up {RISE:g}"
+
+
+def changed(given: Any, usual: Any, names: tuple[str, ...]) -> list[str]:
+    """The words of a command line for those of the named options that are not as usual."""
+    known = {f.name for f in dataclasses.fields(given)} & {f.name for f in dataclasses.fields(usual)}
+    words = []
+    for name in names:
+        value = getattr(given, name) if name in known else None
+        if value is not None and value != getattr(usual, name):
+            parts = value if isinstance(value, list | tuple) else (value,)
+            words += [f"--{name.replace('_', '-')}", *map(str, parts)]
+    return words
+
+
+def remedies(config: RunConfig, *, scale: float = 1.0) -> dict[str, str]:
+    """A finding's name, or its beginning -> the command or the options to repeat the run with; "" for none.
+
+    scale: standard deviation of the data over all coordinates, which noise is measured by.
+    """
+    options = config.options
+    return {
+        "mode-collapse": _paired(config),
+        "mode-oscillation": _paired(config),
+        "dead-units": "" if options.slope else f"--slope {SLOPE:g}",
+        "vanishing-gradient": _signal(config, scale),
+        "critic-saturated": _overlap(config, scale),
+        "slope-not-held": f"--penalty {STRONGER * options.penalty:g}" if hasattr(options, "penalty") else "",
+    }
+
+
+def _paired(config: RunConfig) -> str:
+    """R3GAN on the same data and networks; what is R3GAN already gets stronger penalties."""
+    if config.method == "r3gan":
+        return f"--gamma {STRONGER * config.options.gamma:g}"
+    return another(config, "r3gan")
+
+
+def _signal(config: RunConfig, scale: float) -> str:
+    """Another loss where the method's own is known for it, else data that overlap."""
+    other = {"gan-minimax": "gan", "wgan": "wgan-gp"}.get(config.method)
+    return another(config, other) if other else _overlap(config, scale)
+
+
+def _overlap(config: RunConfig, scale: float) -> str:
+    """Noise on what the critic sees; where there is noise already, R3GAN or a slower critic."""
+    if not config.options.noise:
+        return f"--noise {NOISE * scale:.2g}"
+    if config.method != "r3gan":
+        return another(config, "r3gan")
+    return f"--lr.critic {config.train.lr_of.get('critic', config.options.lr) / 2:g}"
+
+
+def another(config: RunConfig, method: str) -> str:
+    """The whole command of another method on the data, for the steps and with the networks of this run."""
+    usual: Any = recipe_class(method)()
+    words = ["pushforward", "train", method]
+    words += changed(config.train, TrainOptions(), KEPT_TRAIN)
+    own = type(config.options)()  # what the run left at its own method's default takes the other's
+    chosen = tuple(name for name in KEPT_ADVERSARIAL if getattr(config.options, name) != getattr(own, name))
+    return shlex.join(words + changed(config.options, usual, chosen))

@@ -1,0 +1,106 @@
+"""The table of experiments: a name -> the module that defines it. Torch-free, so that listing is instant."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+
+from pushforward.errors import UserError, did_you_mean
+from pushforward.experiments.harness.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One experiment. module: where its `EXPERIMENT` is. summary: a line for the listing."""
+
+    name: str
+    module: str
+    summary: str
+
+
+EXPERIMENTS = {
+    entry.name: entry
+    for entry in (
+        Entry(
+            "gaussian-mse",
+            "pushforward.experiments.gaussian_mse",
+            "a Gaussian decoder with fixed σ is squared error; with a learned σ it is not",
+        ),
+        Entry(
+            "bernoulli-bce",
+            "pushforward.experiments.bernoulli_bce",
+            "a Bernoulli decoder is cross-entropy on binary images; on grey ones it is no likelihood",
+        ),
+        Entry(
+            "beta-frontier",
+            "pushforward.experiments.beta_frontier",
+            "β is the slope of a rate-distortion curve, and a bound on either side finds it",
+        ),
+        Entry(
+            "aggregate-posterior",
+            "pushforward.experiments.aggregate_posterior",
+            "a mixture fitted to the codes lets an autoencoder sample, and a VAE sample better",
+        ),
+        Entry(
+            "gradient-variance",
+            "pushforward.experiments.gradient_variance",
+            "which estimator of a gradient is least noisy depends on the function; held against quadrature",
+        ),
+        Entry(
+            "gumbel-softmax",
+            "pushforward.experiments.gumbel_softmax",
+            "a relaxed draw beats an unbiased noisy gradient through discrete units",
+        ),
+        Entry(
+            "earth-mover",
+            "pushforward.experiments.earth_mover",
+            "the earth-mover's distance is the cheapest plan and the best critic, by trying all of them",
+        ),
+        Entry(
+            "js-vs-wasserstein",
+            "pushforward.experiments.js_vs_wasserstein",
+            "far from the data JS gives no gradient and W₁ the slope 1, by formula and with trained networks",
+        ),
+        Entry(
+            "convergence",
+            "pushforward.experiments.convergence",
+            "GANs circle, noise and R1 converge, two time scales alone do not: the Dirac-GAN, exactly",
+        ),
+        Entry(
+            "dying-relu",
+            "pushforward.experiments.dying_relu",
+            "a generator's ReLU units die of a high rate or a low bias, and leaky ones wake up",
+        ),
+        Entry(
+            "mode-collapse",
+            "pushforward.experiments.mode_collapse",
+            "remedies for mode collapse side by side under one loop, beside the papers' tables",
+        ),
+        Entry(
+            "every-mode",
+            "pushforward.experiments.every_mode",
+            "with room and time a remedy finds every mode, nearly as well as the mixture itself",
+        ),
+        Entry(
+            "adagan",
+            "pushforward.experiments.adagan",
+            "boosting covers the modes that one small GAN of its kind misses",
+        ),
+    )
+}
+
+
+def find_entry(name: str) -> Entry:
+    """The entry of that name. Raises UserError with the nearest name and the whole list."""
+    if name not in EXPERIMENTS:
+        raise UserError(
+            f"NAME: there is no experiment '{name}'{did_you_mean(name, EXPERIMENTS)}. "
+            f"Known: {', '.join(EXPERIMENTS)}"
+        )
+    return EXPERIMENTS[name]
+
+
+def load_experiment(module: str) -> Experiment:
+    """Import the module and return its `EXPERIMENT` (this may import torch)."""
+    experiment: Experiment = importlib.import_module(module).EXPERIMENT
+    return experiment

@@ -1,0 +1,1 @@
+"""What distances between sets of images are taken on."""

@@ -1,0 +1,204 @@
+"""A trained model: publish it to a folder, load it, and use it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Distribution
+
+from pushforward.core import Algorithm, to_float
+from pushforward.data.rows import noun
+from pushforward.errors import UserError
+from pushforward.models.marginal import Rung, check_rung, joined, marginal_likelihood
+from pushforward.objectives.annealing import Annealing
+from pushforward.objectives.bounds import LikelihoodEstimate
+from pushforward.objectives.montecarlo import mean_interval
+from pushforward.randomness import aside
+
+RUNGS: tuple[Rung, ...] = get_args(Rung)
+DRAWS: Mapping[str, int] = {"iwae": 100, "prior": 10_000}  # an image, where none are asked for
+# Pixel values decoded at once: 2,000 images of 28 x 28. More is no faster, and memory grows with it.
+DECODED_AT_ONCE = 2000 * 784
+POINTS_AT_ONCE = 10_000
+
+
+class Model:
+    """A trained model. Images are float32 in [-1, 1], (n, c, h, w); uint8 images are accepted too.
+
+    Of a model of points all that is said of images below holds for points: float32, (n, d), never scaled.
+
+    Every call draws from its own `seed`, works in batches, and leaves the global random state alone. What
+    a method cannot do raises UserError.
+    """
+
+    def __init__(self, algorithm: Algorithm, about: dict[str, Any], *, batch_size: int | None = None) -> None:
+        self.algorithm = algorithm
+        self.about = about
+        self.batch_size = batch_size or (256 if len(self.shape) == 3 else POINTS_AT_ONCE)
+
+    def __repr__(self) -> str:
+        size = "x".join(map(str, self.shape)) + ("" if len(self.shape) > 1 else "-d points")
+        return f"Model({self.about['method']}, {size}, step {self.about['step']})"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(channels, height, width) of images, (d,) of points."""
+        return tuple(self.about["shape"])
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.algorithm.parameters()).device
+
+    def can(self, ability: str) -> bool:
+        """Whether the method offers "sample", "encode", "decode", "reconstruct" or "log_prob"."""
+        return callable(getattr(self.algorithm, ability, None))
+
+    def sample(self, n: int, *, seed: int = 0) -> Float[Tensor, "n *x"]:
+        """n new images. The same seed gives the same images."""
+        if n < 1:
+            raise UserError(f"n: {n}; expected at least 1 {noun(self.shape)}")
+        draw = self._ability("sample")
+        with aside(seed), torch.no_grad():
+            sizes = [min(self.batch_size, n - i) for i in range(0, n, self.batch_size)]
+            return torch.cat([draw(size).cpu() for size in sizes])
+
+    def encode(self, x: Tensor, *, seed: int = 0) -> Float[Tensor, "n d"]:
+        """The latent code of each image."""
+        return self._map("encode", self._images(x), seed)
+
+    def aggregate(self, x: Tensor, *, components: int = 10, seed: int = 0) -> Distribution:
+        """A distribution over codes for `decode`: a Gaussian mixture fitted to the codes of images.
+
+        The codes are draws of q(z|x) where the method has a posterior, and plain codes where it has none;
+        so the mixture approximates what the decoder was trained on, which the prior may not be. Give the
+        images of training. Raises UserError for more components than half of the images, and for
+        discrete codes.
+        """
+        from pushforward.distributions.mixture import fit_gaussian_mixture
+
+        z = self._map("sample_posterior" if self.can("sample_posterior") else "encode", self._images(x), seed)
+        if torch.equal(z, z.round()):
+            raise UserError(
+                "x: its codes are discrete, and no Gaussian mixture is; sample from the prior instead"
+            )
+        return fit_gaussian_mixture(z, components=components, seed=seed)
+
+    def sample_aggregate(self, n: int, codes: Distribution, *, seed: int = 0) -> Float[Tensor, "n *x"]:
+        """n new images from codes drawn of an `aggregate`. The same seed gives the same images."""
+        if n < 1:
+            raise UserError(f"n: {n}; expected at least 1 image")
+        with aside(seed):
+            z = codes.sample((n,)).float()
+        return self.decode(z)
+
+    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *x"]:
+        """The image of each latent code."""
+        return self._map("decode", z, 0)
+
+    def reconstruct(self, x: Tensor, *, seed: int = 0) -> Float[Tensor, "n *x"]:
+        """Encode and decode."""
+        return self._map("reconstruct", self._images(x), seed)
+
+    def mean_reconstruction(
+        self, x: Tensor, *, samples: int, seed: int = 0
+    ) -> tuple[Float[Tensor, "n *x"], Float[Tensor, "n *x"]]:
+        """The mean of the decoded images over draws z ~ q(z|x), and its Monte Carlo standard error.
+
+        `reconstruct` decodes the one code that the encoder names; this averages over what it is unsure of.
+        samples: draws an image; the error is nan for one. Both in [-1, 1] units. Raises UserError for a
+        method without a posterior.
+        """
+        if samples < 1:
+            raise UserError(f"samples: {samples}; expected at least 1 draw")
+        if not self.can("sample_posterior"):
+            raise UserError(
+                f"samples: the method '{self.about['method']}' has no posterior to draw from; leave it out"
+            )
+        algorithm: Any = self.algorithm
+        means, errors = [], []
+        at_once = max(1, DECODED_AT_ONCE // math.prod(self.shape) // samples)
+        with aside(seed), torch.no_grad():
+            for chunk in self._images(x).split(at_once):
+                own = chunk.to(self.device)
+                drawn = [algorithm.decode(algorithm.sample_posterior(own)).cpu() for _ in range(samples)]
+                means.append(torch.stack(drawn).mean(0))
+                unknown = torch.full_like(means[-1], torch.nan)
+                errors.append(unknown if samples == 1 else mean_interval(torch.stack(drawn)).standard_error)
+        return torch.cat(means), torch.cat(errors)
+
+    def log_prob(
+        self,
+        x: Tensor,
+        *,
+        method: Rung = "iwae",
+        k: int | None = None,
+        annealing: Annealing | None = None,
+        seed: int = 0,
+    ) -> Float[Tensor, " n"]:
+        """An estimate of ln p(x) in nats an image, too low on average; see `likelihood` for its error."""
+        return self.likelihood(x, method=method, k=k, annealing=annealing, seed=seed).value
+
+    def likelihood(
+        self,
+        x: Tensor,
+        *,
+        method: Rung = "iwae",
+        k: int | None = None,
+        annealing: Annealing | None = None,
+        seed: int = 0,
+    ) -> LikelihoodEstimate:
+        """ln p(x) in nats an image, with its standard error and effective number of draws.
+
+        method: "iwae" for importance samples from the encoder (Burda et al. 2016), "ais" for annealed
+        importance sampling, tighter and far slower, "prior" for plain Monte Carlo, which is far too low
+        unless z hardly matters. k: draws of "iwae" (100) and "prior" (10,000). annealing: of "ais".
+        """
+        draws = DRAWS.get(method, 1) if k is None else k
+        if method not in RUNGS:
+            raise UserError(f"method: '{method}'; expected one of {', '.join(RUNGS)}")
+        if draws < 1:
+            raise UserError(f"k: {draws}; expected at least 1 sample")
+        self._ability("log_prob")
+        check_rung(self.algorithm, method)
+        algorithm: Any = self.algorithm
+        decoded = max(1, DECODED_AT_ONCE // math.prod(self.shape))
+        with aside(seed), torch.no_grad():
+            parts = [
+                marginal_likelihood(
+                    algorithm,
+                    algorithm.likelihood.prepare(chunk.to(self.device)),
+                    method,
+                    k=draws,
+                    annealing=annealing,
+                    decoded_at_once=decoded,
+                )
+                for chunk in self._images(x).split(max(1, min(self.batch_size, decoded // draws)))
+            ]
+        return joined(parts)
+
+    def _map(self, ability: str, x: Tensor, seed: int) -> Tensor:
+        return self._apply(self._ability(ability), x, seed, self.batch_size)
+
+    def _apply(self, f: Callable[[Tensor], Tensor], x: Tensor, seed: int, batch_size: int) -> Tensor:
+        with aside(seed), torch.no_grad():
+            return torch.cat([f(chunk.to(self.device)).cpu() for chunk in x.split(batch_size)])
+
+    def _ability(self, name: str) -> Callable[..., Tensor]:
+        if not self.can(name):
+            can = [a for a in ("sample", "encode", "decode", "reconstruct", "log_prob") if self.can(a)]
+            raise UserError(f"{name}: the method '{self.about['method']}' cannot; it can {', '.join(can)}")
+        ability: Callable[..., Tensor] = getattr(self.algorithm, name)
+        return ability
+
+    def _images(self, x: Tensor) -> Tensor:
+        if x.ndim != 1 + len(self.shape) or tuple(x.shape[1:]) != self.shape:
+            raise UserError(f"x: shape {tuple(x.shape)}; expected (n, {', '.join(map(str, self.shape))})")
+        if len(x) == 0:
+            raise UserError(f"x: no {noun(self.shape)}s; expected at least one")
+        return to_float(x) if x.dtype == torch.uint8 else x.float()

@@ -1,0 +1,85 @@
+"""A model in a folder: publish its weights and what loading needs, and load it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import load_file, save
+
+from pushforward.core import Algorithm
+from pushforward.errors import UserError
+from pushforward.files import write_durably
+from pushforward.methods import recipe_class
+from pushforward.models.model import Model
+from pushforward.training.checkpoint import split_state
+
+FORMAT = 1
+Which = Literal["last", "best"]
+
+
+def publish(folder: Path, algorithm: Algorithm, description: dict[str, Any]) -> None:
+    """Write `model.safetensors` and `model.json`: the weights as they are now, and what `load` needs.
+
+    description: method, options, shape, step, and for the best checkpoint the metric and its value.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors, extra = split_state(algorithm.state_dict())
+    plain = {k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
+    write_durably(folder / "model.safetensors", save(plain))
+    about = {"format": FORMAT, **description, "extra": extra}
+    write_durably(folder / "model.json", (json.dumps(about, indent=1) + "\n").encode())
+
+
+def load(run: str | Path, *, which: Which = "last", device: str | torch.device = "cpu") -> Model:
+    """Load the model of a run folder.
+
+    which: "last" for the final weights (averaged ones where the method has them), "best" for those with
+    the best validation metric. Raises UserError when the folder holds no such model.
+    """
+    folder = Path(run)
+    if which == "best":
+        folder = folder / "best"
+    about = _about(folder, run)
+    kind = recipe_class(about["method"])
+    algorithm: Algorithm = kind(**_tuples(kind, about["options"])).build(tuple(about["shape"]))
+    try:
+        tensors = load_file(folder / "model.safetensors")
+        algorithm.load_state_dict({**tensors, **about["extra"]})
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"RUN: the weights in {folder} do not fit its model.json ({reason})") from error
+    except Exception as error:  # safetensors' own error type is not public
+        raise UserError(f"RUN: {folder / 'model.safetensors'} is damaged ({error})") from error
+    return Model(algorithm.to(device).eval(), about)
+
+
+def best_value(folder: Path) -> float:
+    """The validation metric of the best model so far; minus infinity where there is none."""
+    path = folder / "best" / "model.json"
+    return json.loads(path.read_text())["value"] if path.is_file() else -float("inf")
+
+
+def _about(folder: Path, run: str | Path) -> dict[str, Any]:
+    path = folder / "model.json"
+    if not folder.is_dir():
+        hint = " (no validation images were kept aside?)" if folder.name == "best" else ""
+        raise UserError(f"RUN: there is no folder {folder}{hint}; expected one that `pushforward train` made")
+    if not path.is_file():
+        raise UserError(f"RUN: {run} is no run folder: it has no model.json; expected one that `train` made")
+    try:
+        about: dict[str, Any] = json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(f"RUN: {path} is damaged ({error})") from error
+    if about.get("format") != FORMAT:
+        raise UserError(f"RUN: {path} has format {about.get('format')}; this version reads {FORMAT}")
+    return about
+
+
+def _tuples(kind: type[Any], options: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no tuples: give back to each field what its default is."""
+    defaults = {f.name: f.default for f in dataclasses.fields(kind)}
+    return {k: tuple(v) if isinstance(defaults.get(k), tuple) else v for k, v in options.items()}

@@ -1,0 +1,61 @@
+"""Which observers a run with a generator and a critic gets."""
+
+from __future__ import annotations
+
+import torch
+
+from pushforward.config import RunConfig
+from pushforward.core import Algorithm, Observer, to_float
+from pushforward.data import Dataset
+from pushforward.diagnostics.cures import SIGMOID, remedies
+from pushforward.diagnostics.exam import shuffled
+from pushforward.observers.animation import GridAnimation, LandscapeAnimation
+from pushforward.observers.health import AdversarialHealth
+from pushforward.observers.validation import DistortionValidation, HeldOut, Validation
+
+LOOKS = 20  # at the model's health, in a run
+FRAMES = 24  # of an animation, in a run
+MEASURED = 1000  # rows that the data's scale is taken from
+
+
+def adversarial_observers(
+    algorithm: Algorithm, data: Dataset, config: RunConfig, *, steps: int, weighted: bool = False
+) -> list[Observer]:
+    """None for other algorithms. To be called after the observers that draw samples.
+
+    weighted: whether rows are drawn by weight, as for a component of an ensemble. It is then meant to leave
+    modes out, so its health is not judged. Without pictures (`sample_every` 0) there is no animation either.
+    Points have one in the plane only.
+    """
+    if not all(hasattr(algorithm, name) for name in ("generator", "critic", "decode", "sample_prior")):
+        return []
+    every = config.train.sample_every
+    health = AdversarialHealth(
+        data,
+        every=max(1, steps // LOOKS),
+        batch_size=config.train.batch_size,
+        remedies=remedies(config, scale=_scale(data)),
+        sigmoid=config.method in SIGMOID,
+    )
+    observers: list[Observer] = [] if weighted else [health]
+    if every == 0:
+        return observers
+    if data.shape == (2,):
+        often = -(-steps // FRAMES) if every is None else every  # rounded up, or the last two would be alike
+        observers.append(LandscapeAnimation(data.images[shuffled(len(data), seed=0)[:MEASURED]], every=often))
+    elif len(data.shape) == 3:
+        observers.append(GridAnimation())
+    return observers
+
+
+def _scale(data: Dataset) -> float:
+    """Standard deviation over all coordinates."""
+    rows = data.images[shuffled(len(data), seed=0)[:MEASURED]]
+    return float(torch.std(to_float(rows).double(), correction=0))
+
+
+def validation_for(algorithm: Algorithm) -> type[HeldOut] | None:
+    """The observer that an algorithm offers enough for; None where it has no likelihood at all."""
+    if hasattr(algorithm, "log_weights"):
+        return Validation
+    return DistortionValidation if hasattr(algorithm, "distortion") else None

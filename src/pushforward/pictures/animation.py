@@ -1,0 +1,48 @@
+"""Pictures of a folder as a moving one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+MILLISECONDS = 150  # a frame is shown
+LAST = 2500  # the last one
+WIDEST = 560  # pixels
+
+
+def frames_until(folder: Path, step: int) -> list[Path]:
+    """Pictures step-NNNNNNN.png of a folder in order; those of later steps were undone, and are removed."""
+    kept = []
+    for path in sorted(folder.glob("step-*.png")):
+        if int(re.sub(r"\D", "", path.stem)) > step:
+            path.unlink()
+        else:
+            kept.append(path)
+    return kept
+
+
+def animate(frames: Sequence[Path], out: Path, *, milliseconds: int = MILLISECONDS) -> None:
+    """Write pictures of one size as a GIF that loops, in one step; wide ones are reduced."""
+    pictures = []
+    for path in frames:
+        with Image.open(path) as file:
+            file.load()
+            pictures.append(file if file.mode == "P" else _fitted(file))
+    durations = [milliseconds] * (len(pictures) - 1) + [LAST]
+    partial = out.with_name(f".partial-{out.name}")
+    first, *rest = pictures
+    first.save(
+        partial, format="GIF", save_all=True, append_images=rest, duration=durations, loop=0, optimize=False
+    )
+    partial.replace(out)
+
+
+def _fitted(picture: Image.Image) -> Image.Image:
+    factor = WIDEST / picture.width
+    if factor < 1:
+        size = (WIDEST, max(1, round(picture.height * factor)))
+        picture = picture.resize(size, Image.Resampling.LANCZOS)
+    return picture.convert("P", palette=Image.Palette.ADAPTIVE) if picture.mode != "L" else picture

@@ -1,0 +1,55 @@
+"""The model card of a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pushforward import __version__
+from pushforward.config import RunConfig
+from pushforward.data.rows import noun
+from pushforward.files import read_metrics
+from pushforward.methods import find_method
+
+
+def model_card(folder: Path, config: RunConfig, *, samples: bool = True) -> str:
+    """`README.md` of a run folder: what the model is, what it learned from, and how to use it.
+
+    samples: whether the method can sample; one that cannot is shown reconstructing.
+    """
+    rows = read_metrics(folder / "metrics.jsonl")
+    last = {k: v for row in rows for k, v in row.items() if isinstance(v, float) and "/" in k}
+    data = config.provenance["data"]
+    figures = "\n".join(f"| `{k}` | {v:.4g} |" for k, v in last.items())
+    what = f"{noun(data['shape'])}s"
+    usage = _usage(data["shape"], samples)
+    ensemble = find_method(config.method).kind == "ensemble"
+    each = f" for each of {config.options.components} components" if ensemble else ""
+    return f"""# {folder.name}
+
+A `{config.method}` trained with pushforward {__version__} on
+`{config.train.data}`: {data["train_images"]:,} {what} of shape {data["shape"]} (split: {data["split"]}),
+{config.train.steps:,} steps of {config.train.batch_size} {what}{each}, seed {config.train.seed}.
+
+```python
+import pushforward
+
+model = pushforward.load("{folder}")
+{usage}
+```
+
+| last logged | value |
+|---|---|
+{figures}
+
+Everything that was asked is in `config.yaml`; data fingerprint {data["train_fingerprint"][:16]}.
+"""
+
+
+def _usage(shape: Sequence[int], samples: bool) -> str:
+    """A line of Python that shows what the model can do."""
+    name = f"{noun(shape)}s"
+    n = "n" if not samples else "16" if len(shape) == 3 else "1000"
+    size = "c, h, w), in [-1, 1]" if len(shape) == 3 else f"{shape[0]}), in the data's units"
+    call = f"sample({n}, seed=0)" if samples else "reconstruct(x)"
+    return f"{name} = model.{call}  # float, ({n}, {size}"

@@ -1,0 +1,138 @@
+"""Open a run folder again: its config, its model, and its images as training saw them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from pushforward.config import RunConfig
+from pushforward.data import Dataset, Splits, load_dataset, load_splits
+from pushforward.data.dataset import split_validation
+from pushforward.data.rows import size_of
+from pushforward.errors import UserError
+from pushforward.models.model import Model
+from pushforward.models.store import Which, load
+from pushforward.runs.data import load_data, read_run
+
+Split = Literal["test", "train", "validation"]
+ABILITIES = ("sample", "encode", "decode", "reconstruct", "log_prob")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Images to look at a model with.
+
+    split: what they are, in words. note: what a reader must know of them (the data changed since
+    training), or the empty string.
+    """
+
+    images: Dataset
+    split: str
+    note: str = ""
+
+
+def open_run(folder: Path, *, which: Which = "last") -> tuple[RunConfig, Model]:
+    """The config and the model of a run. Raises UserError where the folder is none, or has no model yet."""
+    config = read_run(folder)
+    if which == "last" and not (folder / "model.json").is_file():
+        raise UserError(
+            f"RUN: {folder} has no model yet (no model.json); let the training reach its first checkpoint, "
+            f"or continue it with `pushforward train --resume {folder}`"
+        )
+    return config, load(folder, which=which)
+
+
+def require_images(model: Model, command: str) -> None:
+    """Raise UserError for a model of points, where a command shows images."""
+    if len(model.shape) != 3:
+        raise UserError(
+            f"RUN: a model of {size_of(model.shape)}, and {command} shows images; "
+            "see it by `pushforward sample` or `pushforward report`"
+        )
+
+
+def require(model: Model, *abilities: str) -> None:
+    """Raise UserError unless the model's method has every one of these abilities."""
+    for ability in abilities:
+        if not model.can(ability):
+            can = [a for a in ABILITIES if model.can(a)]
+            raise UserError(
+                f"RUN: a model of the method '{model.about['method']}' cannot {ability}; "
+                f"it can {', '.join(can) or 'do none of what the commands ask'}"
+            )
+
+
+def images_for(
+    config: RunConfig, model: Model, *, data: str | None = None, split: Split | None = None
+) -> Shown:
+    """Images that fit the model.
+
+    Without `data` those of the run's own, its held-out ones unless another split is asked for; they are
+    the same that training used or left aside. With `data` all images of that source, or one split of it,
+    scaled and converted as the model needs them. Raises UserError where there are none that fit.
+    """
+    shown = _own(config, split or "test") if data is None else _other(config, model, data, split)
+    if shown.images.shape != model.shape:
+        raise UserError(
+            f"--data {data or config.train.data}: {size_of(shown.images.shape)}, but the model takes "
+            f"{size_of(model.shape)}; give some of those"
+        )
+    return shown
+
+
+def pick(images: Dataset, limit: int | None, seed: int) -> Dataset:
+    """At most `limit` of the images, chosen by the seed, in their order."""
+    if limit is None or limit >= len(images):
+        return images
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+    return images.subset(order[:limit].sort().values)
+
+
+def prepared(config: RunConfig, images: Dataset) -> Dataset:
+    """The images as the method's recipe prepares them for training, if it does."""
+    prepare = getattr(config.options, "prepare_data", None)
+    return images if prepare is None else prepare(images)
+
+
+def _own(config: RunConfig, split: Split) -> Shown:
+    splits = load_data(config.train)
+    note = changed_data(config, splits)
+    if split == "test":
+        return Shown(prepared(config, splits.test), "test", note)
+    train, validation = split_validation(splits.train, config.train.validation)
+    if split == "train":
+        return Shown(prepared(config, train), "train", note)
+    if validation is None:
+        raise UserError("--split validation: this run kept no images aside; use --split test or train")
+    return Shown(prepared(config, validation), "validation", note)
+
+
+def _other(config: RunConfig, model: Model, data: str, split: Split | None) -> Shown:
+    size, channels = None, None
+    if len(model.shape) == 3:
+        channels, height, width = model.shape
+        size = height if height == width else None
+    if split is None:
+        images = load_dataset(data, image_size=size, channels=channels)
+        return Shown(prepared(config, images), "all")
+    splits = load_splits(data, image_size=size, channels=channels)
+    if split == "test":
+        return Shown(prepared(config, splits.test), split)
+    train, validation = split_validation(splits.train, config.train.validation)
+    chosen = train if split == "train" else validation
+    if chosen is None:
+        raise UserError(f"--split validation: {data} has too few images for one; use --split test or train")
+    return Shown(prepared(config, chosen), split)
+
+
+def changed_data(config: RunConfig, splits: Splits) -> str:
+    """A sentence where the images are no longer those of the training, else the empty string."""
+    was = config.provenance.get("data", {})
+    now = {"train": splits.train.fingerprint, "test": splits.test.fingerprint}
+    changed = [name for name, mark in now.items() if was.get(f"{name}_fingerprint", mark) != mark]
+    if not changed:
+        return ""
+    return f"the {' and '.join(changed)} images of {config.train.data} changed since this run was trained"

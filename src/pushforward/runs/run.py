@@ -1,0 +1,345 @@
+"""From a config to a finished run folder: data, recipe, observers and loop put together."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pushforward.config import RunConfig, config_from, differences
+from pushforward.core import Algorithm, Clock, Finding, Observer, Snapshot
+from pushforward.data import Dataset, Stream
+from pushforward.diagnostics.cures import collapse_cure
+from pushforward.ensembles.weighting import Weighting
+from pushforward.errors import UserError, did_you_mean
+from pushforward.files import write_durably
+from pushforward.methods import find_method
+from pushforward.models.store import best_value, publish
+from pushforward.observers.choice import adversarial_observers, validation_for
+from pushforward.observers.findings import FindingsFile
+from pushforward.observers.samples import PointPictures, SamplePictures
+from pushforward.randomness import seed_everything
+from pushforward.runs.card import model_card
+from pushforward.runs.data import Prepared, prepare, read_run
+from pushforward.runs.ensemble import EnsembleRun, read_mixture, refuse_component
+from pushforward.runs.folder import choose_folder, claimed, no_empty_folder, refuse_occupied
+from pushforward.training.checkpoint import newest_checkpoint
+from pushforward.training.distributed import World, join
+from pushforward.training.loop import Hooks, LoopSettings, Trainer
+
+DEFAULT_STEPS = 5000
+# What `train --resume` may change: how long and where, never what.
+RESUMABLE = ("steps", "checkpoint_every", "sample_every", "device")
+
+
+@dataclass
+class Progress:
+    """What a caller may show: called with the clock after each step, with each row, finding and line."""
+
+    step: Callable[[Clock], None] = lambda clock: None
+    row: Callable[[Mapping[str, Any]], None] = lambda row: None
+    found: Callable[[Finding], None] = lambda finding: None
+    say: Callable[[str], None] = lambda line: None
+
+
+def train(
+    method: str,
+    *,
+    options: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    **shared: Any,
+) -> Path:
+    """Train a method from Python: `train("vae", data="photos", steps=2000, options={"latent_dim": 32})`.
+
+    shared: fields of `TrainOptions`. options: fields of the method's recipe. Returns the run folder.
+    """
+    content = {"method": method, "train": shared, "options": dict(options or {})}
+    return start(config_from(content, where="train"), progress or Progress())
+
+
+def start(config: RunConfig, progress: Progress) -> Path:
+    """Create the run folder and train. Raises UserError before anything is written if the config is off."""
+    config.train.check()
+    world, device = join(config.train.device)
+    try:
+        if config.train.steps is None and config.train.minutes is None:
+            config.train.steps = DEFAULT_STEPS
+        folder = choose_folder(config, world)
+        with no_empty_folder(folder):
+            run = _opened(config, folder, world, device, progress, prepare(config))
+            with claimed(folder, world):
+                if world.main:
+                    refuse_occupied(folder)  # another run may have taken it while the data were read
+                run.begin()
+                return run.finish()
+    finally:
+        world.close()
+
+
+def resume(folder: Path, changes: Mapping[str, Any], progress: Progress) -> Path:
+    """Continue a run from its newest whole checkpoint. changes: fields of RESUMABLE to set anew.
+
+    A run that was killed before its first checkpoint begins again. Raises UserError when the config or
+    the data are no longer those of the checkpoint.
+    """
+    config = read_run(folder)
+    refuse_component(folder, config)
+    _refuse_other_length(config, changes)
+    if (folder / "DONE").exists() and changes.get("steps", 0) <= (config.train.steps or 0):
+        progress.say(f"{folder} is finished ({config.train.steps} steps); nothing to do")
+        return folder
+    for name, value in changes.items():
+        setattr(config.train, name, value)
+    config.train.check()
+    world, device = join(config.train.device)
+    try:
+        with claimed(folder, world):
+            recorded = _recorded_identity(folder)
+            if recorded is not None:
+                _refuse_other_config(config, folder, recorded)
+            data = prepare(config)
+            if recorded is not None:
+                _refuse_other_data(config, folder, data)
+            run = _opened(config, folder, world, device, progress, data)
+            if recorded is not None:
+                run.take_up()
+            else:
+                run.begin()
+            return run.finish()
+    finally:
+        world.close()
+
+
+def _opened(
+    config: RunConfig, folder: Path, world: World, device: torch.device, progress: Progress, data: Prepared
+) -> _Run | EnsembleRun:
+    if find_method(config.method).kind == "algorithm":
+        return _Run(config, folder, world, device, progress, data)
+
+    def component(part: RunConfig, home: Path, data: Prepared, weighting: Weighting) -> _Run:
+        return _Run(part, home, world, device, progress, data, weighting.weights)
+
+    run = EnsembleRun(
+        config,
+        folder,
+        world,
+        device,
+        data=data,
+        identity=identity(config),
+        component=component,
+        pictures=_sampling(data.train, every=1),
+        say=progress.say,
+    )
+    _check_rates(run.part, config.train.lr_of)
+    run.part.check_batch(config.train.batch_size // world.size)
+    return run
+
+
+class _Run:
+    """One run being put together: data, algorithm and trainer; then begun or taken up, then finished."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        folder: Path,
+        world: World,
+        device: torch.device,
+        progress: Progress,
+        data: Prepared,
+        weights: Tensor | None = None,
+    ) -> None:
+        self.config, self.folder, self.world, self.progress = config, folder, world, progress
+        self.train_set, self.validation, self.weights = data.train, data.validation, weights
+        self.provenance = dict(data.provenance)
+        self.about = {
+            "method": config.method,
+            "options": config.to_dict()["options"],
+            "shape": list(self.train_set.shape),
+        }
+        self.trainer = self._trainer(device)
+
+    def _trainer(self, device: torch.device) -> Trainer:
+        options = self.config.train
+        seed_everything(options.seed)
+        algorithm: Algorithm = self.config.options.build(self.train_set.shape).to(device)
+        _check_rates(algorithm, options.lr_of)
+        stream = Stream(
+            {"data": self.train_set},
+            batch_size=options.batch_size,
+            seed=options.seed,
+            rank=self.world.rank,
+            world=self.world.size,
+            device=device,
+            weights=None if self.weights is None else {"data": self.weights},
+        )
+        algorithm.check_batch(options.batch_size // self.world.size)
+        findings = FindingsFile(
+            self.folder / "findings.json",
+            tell=self.progress.found,
+            rerun=f"pushforward train --config {shlex.quote(str(self.folder / 'config.yaml'))}",
+        )
+        hooks = Hooks(
+            progress=self.progress.step,
+            logged=self.progress.row,
+            found=findings.update,
+            publish=lambda a, clock: publish(self.folder, a, {**self.about, "step": clock.step}),
+            describe_batch=lambda position: _describe_batch(
+                self.train_set, stream.rows_of("data", position["data"], options.batch_size)
+            ),
+        )
+        return Trainer(
+            algorithm,
+            stream,
+            self.folder,
+            steps=options.steps or 1,
+            settings=LoopSettings(
+                checkpoint_every=options.checkpoint_every,
+                precision=options.precision,
+                seed=options.seed,
+                rates=options.lr_of,
+                identity=identity(self.config),
+            ),
+            hooks=hooks,
+            world=self.world,
+            device=device,
+        )
+
+    def begin(self) -> None:
+        """Write the config and the checkpoint of step 0."""
+        self.config.provenance = self.provenance
+        self._write_config()
+        self.trainer.start()
+
+    def take_up(self) -> None:
+        """Go on from the newest whole checkpoint, if the data are still the same."""
+        self.trainer.resume()
+        _refuse_fewer_steps(self.config, self.trainer.clock.step)
+        (self.folder / "DONE").unlink(missing_ok=True)
+        self._write_config()
+        self.progress.say(f"resumed {self.folder} at step {self.trainer.clock.step}")
+
+    def finish(self) -> Path:
+        """Train to the end and mark the run as done."""
+        options = self.config.train
+        if options.steps is None:
+            assert options.minutes is not None
+            options.steps = self.trainer.steps_in(options.minutes)
+            self.progress.say(f"{options.minutes:g} minutes are {options.steps} steps here")
+            self._write_config()
+        self.trainer.clock.steps = options.steps
+        self.trainer.observers = self._observers(options.steps)
+        self.trainer.run()
+        if self.world.main:
+            samples = hasattr(self.trainer.algorithm, "sample")
+            card = model_card(self.folder, self.config, samples=samples)
+            write_durably(self.folder / "README.md", card.encode())
+            write_durably(self.folder / "DONE", b"")
+        self.world.barrier()  # leave together: a process whose peer hangs up first may abort
+        return self.folder
+
+    def _observers(self, steps: int) -> list[Observer]:
+        every = self.config.train.sample_every
+        algorithm, observers = self.trainer.algorithm, list[Observer]()
+        # An observer reads what an algorithm offers, and not every one can sample or has a likelihood.
+        if hasattr(algorithm, "sample"):
+            observers.append(_sampling(self.train_set, max(1, steps // 8) if every is None else every))
+        validate = validation_for(algorithm)
+        if self.validation is not None and validate is not None:
+            observers.append(
+                validate(
+                    self.validation.images,
+                    every=max(1, steps // 20),
+                    best=best_value(self.folder),
+                    on_best=partial(self._keep_best, validate.metric),
+                    cure=collapse_cure(self.config),
+                )
+            )
+        observers += adversarial_observers(
+            algorithm, self.train_set, self.config, steps=steps, weighted=self.weights is not None
+        )
+        return observers
+
+    def _keep_best(self, metric: str, snapshot: Snapshot, value: float) -> None:
+        best = {"metric": metric, "value": value, "step": snapshot.clock.step}
+        publish(self.folder / "best", snapshot.algorithm, {**self.about, **best})
+
+    def _write_config(self) -> None:
+        if self.world.main:
+            write_durably(self.folder / "config.yaml", self.config.to_yaml().encode())
+
+
+def _sampling(data: Dataset, every: int) -> Observer:
+    """What shows samples of a model of these data."""
+    return PointPictures(data.images, every=every) if len(data.shape) == 1 else SamplePictures(every=every)
+
+
+def identity(config: RunConfig) -> dict[str, Any]:
+    """What may not change between a checkpoint and its resume."""
+    content = config.to_dict()
+    train_options = {k: v for k, v in content["train"].items() if k not in (*RESUMABLE, "minutes", "run")}
+    return {"method": config.method, "train": train_options, "options": content["options"]}
+
+
+def _refuse_fewer_steps(config: RunConfig, done: int) -> None:
+    if config.train.steps is not None and config.train.steps < done:
+        raise UserError(f"--steps: {config.train.steps}, but {done} are done already; give at least as many")
+
+
+def _refuse_other_length(config: RunConfig, changes: Mapping[str, Any]) -> None:
+    """The components of an ensemble are equally long."""
+    steps = changes.get("steps", config.train.steps)
+    if find_method(config.method).kind == "ensemble" and steps != config.train.steps:
+        raise UserError(
+            f"--steps: {steps}, but the components of this ensemble take {config.train.steps} each; "
+            "leave it out or start a new run"
+        )
+
+
+def _recorded_identity(folder: Path) -> Mapping[str, Any] | None:
+    """The identity that a run was begun with; None where it was killed before it began."""
+    mixture = read_mixture(folder)
+    if mixture is not None:
+        return mixture["identity"]
+    if any((folder / "checkpoints").glob("step-*")):
+        return newest_checkpoint(folder / "checkpoints")[1].values["identity"]
+    return None
+
+
+def _refuse_other_data(config: RunConfig, folder: Path, data: Prepared) -> None:
+    changed = differences(data.provenance["data"], config.provenance.get("data", {}), "data.")
+    if changed:
+        raise UserError(
+            f"--resume: the data of {folder} changed since: {'; '.join(changed)}; put the old data "
+            "back or start a new run"
+        )
+
+
+def _refuse_other_config(config: RunConfig, folder: Path, recorded: Mapping[str, Any]) -> None:
+    changed = differences(identity(config), recorded)
+    if changed:
+        raise UserError(
+            f"--resume: the config does not fit the checkpoint of {folder}: {'; '.join(changed)}; "
+            "put it back or start a new run"
+        )
+
+
+def _check_rates(algorithm: Algorithm, lr_of: Mapping[str, float]) -> None:
+    players = list(algorithm.players())
+    for name in lr_of:
+        if name not in players:
+            raise UserError(
+                f"--lr.{name}: there is no player '{name}'{did_you_mean(name, players)}; "
+                f"this method has {', '.join(players)}"
+            )
+
+
+def _describe_batch(images: Dataset, rows: Tensor) -> str:
+    names = [images.names[i] for i in rows[:3].tolist()]
+    more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+    return f", on the batch of {', '.join(names)}{more}"

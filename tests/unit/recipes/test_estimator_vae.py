@@ -1,0 +1,97 @@
+"""What does not go together is refused, before anything is written, in one line that names the option."""
+
+from __future__ import annotations
+
+import pytest
+
+from pushforward.algorithms.estimator_vae import EstimatorVAE
+from pushforward.algorithms.vae import VAE
+from pushforward.errors import UserError
+from pushforward.recipes.vae import VAERecipe
+from pushforward.runs.run import train
+
+SHAPE = (1, 8, 8)
+BITS = {"latent": "bernoulli", "likelihood": "bernoulli"}
+CHOICES = {"latent": "categorical", "likelihood": "bernoulli"}
+
+
+@pytest.mark.parametrize(
+    ("options", "start", "fix"),
+    [
+        ({**BITS, "estimator": "pathwise"}, "--estimator pathwise with --latent bernoulli", "gumbel-softmax"),
+        ({**CHOICES, "estimator": "pathwise"}, "--estimator pathwise with --latent categorical", "rsample"),
+        ({"estimator": "gumbel-softmax"}, "--estimator gumbel-softmax with --latent gaussian", "pathwise"),
+        ({"estimator": "straight-through"}, "--estimator straight-through with", "a Bernoulli"),
+        ({**CHOICES, "estimator": "arm"}, "--estimator arm with --latent categorical", "rloo"),
+        ({**CHOICES, "estimator": "disarm"}, "--estimator disarm with --latent categorical", "relax"),
+        (
+            {**BITS, "estimator": "rloo"},
+            "--estimator rloo with --latent bernoulli: --samples 1",
+            "at least 2",
+        ),
+        ({**BITS, "estimator": "exact", "latent_dim": 11}, "--estimator exact: 11 latents", "disarm"),
+        ({**BITS, "estimator": "exact", "latent_dim": 40}, "--estimator exact with", "at most 65536"),
+        (
+            {"estimator": "measure-valued", "latent_dim": 100, "sigma": 1.0},
+            "--estimator measure-valued with --latent gaussian",
+            "expected at most 128",
+        ),
+        ({**BITS, "temperature": 0.0}, "--temperature: 0.0; expected a number above 0", "0.5"),
+        ({**BITS, "temperature": -1.0}, "--temperature: -1.0; expected a number above 0", "0.5"),
+        ({**BITS, "temperature": float("nan")}, "--temperature: nan; expected", "0.5"),
+        ({**BITS, "temperature_floor": 0.0}, "--temperature-floor: 0.0; expected", "0.5"),
+        ({**BITS, "temperature": 0.3}, "--temperature: 0.3, under the floor", "--temperature-floor"),
+        ({**BITS, "temperature_rate": -0.1}, "--temperature-rate: -0.1", "1e-4"),
+        ({**BITS, "temperature_every": 0}, "--temperature-every: 0", "at least 1"),
+        ({"samples": 0}, "--samples: 0", "at least 1"),
+        ({**CHOICES, "categories": 1}, "--categories: 1", "at least 2"),
+        ({"prior": "learned"}, "--prior: learned", "--latent bernoulli"),
+        ({**BITS, "k": 5}, "--k: 5, but gumbel-softmax", "--estimator vimco"),
+        ({**BITS, "estimator": "vimco", "k": 1}, "--k: 1", "at least 2"),
+        ({**BITS, "estimator": "vimco", "samples": 2}, "--samples: 2, but vimco", "leave --samples out"),
+        ({"latent": "bernoulli", "estimator": "rebar"}, "--sigma: optimal", "--sigma learned"),
+        ({**BITS, "decoder_samples": 1}, "--decoder-samples: 1, but gumbel-softmax", "rloo"),
+        (
+            {**BITS, "estimator": "rloo", "samples": 4, "decoder_samples": 5},
+            "--decoder-samples: 5",
+            "from 1 to --samples, which is 4",
+        ),
+    ],
+)
+def test_bad_use_is_refused_with_its_fix(options, start, fix):
+    with pytest.raises(UserError) as error:
+        VAERecipe(**options).build(SHAPE)
+    assert str(error.value).startswith(start)
+    assert fix in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_nothing_is_written_for_a_refused_run(tmp_path):
+    options = {"latent": "categorical", "estimator": "arm"}
+    with pytest.raises(UserError, match="--estimator arm"):
+        train("vae", data="digits", steps=1, run=str(tmp_path / "run"), options=options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_estimator_that_there_is_none_of_is_named():
+    with pytest.raises(UserError, match="estimator: 'gumble'"):
+        train("vae", data="digits", steps=1, options={"latent": "bernoulli", "estimator": "gumble"})
+
+
+def test_the_default_is_the_papers_own_algorithm():
+    assert type(VAERecipe().build(SHAPE)) is VAE
+    for options in ({"samples": 2}, {"estimator": "score-function"}, BITS, CHOICES):
+        assert type(VAERecipe(**options).build(SHAPE)) is EstimatorVAE
+
+
+@pytest.mark.parametrize(("latent", "name"), [("gaussian", "pathwise"), ("categorical", "gumbel-softmax")])
+def test_the_estimator_defaults_to_the_latents_own(latent, name):
+    assert VAERecipe(latent=latent).chosen_estimator == name
+
+
+def test_a_categorical_latent_is_as_wide_as_its_classes_together():
+    model = VAERecipe(**CHOICES, latent_dim=20, categories=10, hidden=(5,)).build(SHAPE)
+    assert model.encoder[-1].out_features == 200
+    assert model.decoder[0].in_features == 200
+    convolutional = VAERecipe(**CHOICES, latent_dim=4, categories=3, network="conv", width=2).build(SHAPE)
+    assert convolutional.sample(2).shape == (2, *SHAPE)
