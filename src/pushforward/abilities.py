@@ -1,0 +1,204 @@
+"""What an algorithm can do once it is trained: one Protocol an ability.
+
+An algorithm has an ability by having its methods; it inherits from nothing here. Commands, observers,
+measures and the report ask `offers(algorithm, Samples)`, or `Model.can(Samples)`, and leave out what does not
+fit. All tensors are float32 on the algorithm's device unless said otherwise. x is images (n, c, h, w) in
+[-1, 1] or points (n, d); z is a code, (n, d).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar, runtime_checkable
+
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from pushforward.distributions import Likelihood
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class About:
+    """An ability in words. verb: what a model that has it can do. lacks: what one without it has."""
+
+    verb: str
+    lacks: str
+    members: tuple[str, ...]
+
+
+ABILITIES: dict[type, About] = {}
+
+
+def _ability(verb: str, *, lacks: str) -> Callable[[type[T]], type[T]]:
+    def register(protocol: type[T]) -> type[T]:
+        named = {*vars(protocol), *vars(protocol).get("__annotations__", {})}
+        members = tuple(sorted(name for name in named if not name.startswith("_")))
+        ABILITIES[protocol] = About(verb, lacks, members)
+        return runtime_checkable(protocol)
+
+    return register
+
+
+@_ability("sample", lacks="no prior to sample from")
+class Samples(Protocol):
+    """Draws new data."""
+
+    def sample(self, n: int) -> Float[Tensor, "n *x"]:
+        """n images or points; from torch's random stream, without a graph."""
+        ...
+
+
+@_ability("encode", lacks="no encoder")
+class Encodes(Protocol):
+    """Maps data to codes that are vectors of real numbers. Other codes: see `Tokenizes`."""
+
+    def encode(self, x: Float[Tensor, "n *x"]) -> Float[Tensor, "n d"]:
+        """The code of each image or point."""
+        ...
+
+
+@_ability("decode", lacks="no decoder of vectors")
+class Decodes(Protocol):
+    """Maps codes to data."""
+
+    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *x"]:
+        """The image or point of each code."""
+        ...
+
+
+@_ability("reconstruct", lacks="no encoder to reconstruct with")
+class Reconstructs(Protocol):
+    """Encodes and decodes, whatever its codes are."""
+
+    def reconstruct(self, x: Float[Tensor, "n *x"]) -> Float[Tensor, "n *x"]:
+        """Each image or point as its code remembers it."""
+        ...
+
+
+@_ability("tokenize", lacks="no discrete codes")
+class Tokenizes(Protocol):
+    """Maps data to arrays of indices into a codebook, and back."""
+
+    def tokens(self, x: Float[Tensor, "n *x"]) -> Int64[Tensor, "n *t"]:
+        """The indices of each image or point."""
+        ...
+
+    def decode_tokens(self, tokens: Int64[Tensor, "n *t"]) -> Float[Tensor, "n *x"]:
+        """The image or point of each array of indices."""
+        ...
+
+
+@_ability("translate", lacks="no second domain to translate to")
+class Translates(Protocol):
+    """Maps images of one domain to another."""
+
+    def translate(self, x: Float[Tensor, "n *x"], to: str) -> Float[Tensor, "n *y"]:
+        """x as images of the domain `to`."""
+        ...
+
+
+@_ability("log_prob", lacks="no density or bound")
+class HasLogProb(Protocol):
+    """Knows ln p(x), or a lower bound of it."""
+
+    def log_prob(self, x: Float[Tensor, "n *x"]) -> Float[Tensor, " n"]:
+        """Nats an image or point."""
+        ...
+
+
+@_ability("score by a likelihood", lacks="no likelihood")
+class HasLikelihood(Protocol):
+    """Has p(x|z) as a `distributions.Likelihood`, which prepares data for the methods that say so."""
+
+    likelihood: Likelihood
+
+
+@_ability("bound ln p(x)", lacks="no bound on ln p(x)")
+class HasBound(HasLikelihood, Protocol):
+    """A latent-variable model whose importance weights average to p(x)."""
+
+    def log_weights(self, x: Float[Tensor, "n *x"], k: int) -> Float[Tensor, "k n"]:
+        """ln p(x, z_i) - ln q(z_i|x) in nats for k draws, of x as `likelihood.prepare` gives it."""
+        ...
+
+
+@_ability("infer codes", lacks="no distribution of codes")
+class HasPosterior(HasLikelihood, Protocol):
+    """Has a distribution q(z|x) and a prior p(z)."""
+
+    def divergence(self, x: Float[Tensor, "n *x"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
+        """The mean of q(z|x), and KL(q(z|x) ‖ p(z)) in nats per dimension, of prepared x."""
+        ...
+
+    def sample_posterior(self, x: Float[Tensor, "n *x"]) -> Float[Tensor, "n d"]:
+        """z ~ q(z|x) for each x as stored."""
+        ...
+
+
+@_ability("infer Gaussian codes", lacks="no Gaussian codes")
+class HasGaussianPosterior(HasPosterior, Protocol):
+    """q(z|x) = N(μ, σ²), dimensions independent."""
+
+    def posterior(self, x: Float[Tensor, "n *x"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
+        """μ and ln σ², of prepared x."""
+        ...
+
+
+@_ability("draw codes", lacks="no prior of codes")
+class HasPrior(Protocol):
+    """Draws codes that its decoder takes."""
+
+    def sample_prior(self, n: int) -> Float[Tensor, "n d"]:
+        """z ~ p(z)."""
+        ...
+
+
+@_ability("tell the prior's moments", lacks="a standard normal prior")
+class HasPriorMoments(Protocol):
+    """Has a prior that is not N(0, 1)."""
+
+    def prior_moments(self) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
+        """Mean and standard deviation of each dimension."""
+        ...
+
+
+@_ability("score its reconstructions", lacks="no distortion")
+class HasDistortion(Protocol):
+    """An autoencoder without a prior: what it has in place of a bound."""
+
+    def distortion(self, x: Float[Tensor, "n *x"]) -> Float[Tensor, " n"]:
+        """-ln p(x|f(x)) in nats, of x as stored."""
+        ...
+
+
+@_ability("play games", lacks="no generator and critic")
+class Adversarial(Protocol):
+    """Trains by games between a generator and a critic, which diagnosis looks at."""
+
+    def games(self) -> Mapping[str, Any]:
+        """The games by name; a single one is called "game"."""
+        ...
+
+
+@_ability("prepare data", lacks="no preparation of data")
+class PreparesData(Protocol):
+    """A recipe whose method wants its data changed once, before training and before any look."""
+
+    def prepare_data(self, data: Any) -> Any:
+        """The data set as the method takes it."""
+        ...
+
+
+def offers(thing: object, ability: type[T]) -> TypeGuard[T]:
+    """Whether it has every member of the Protocol, submodules included."""
+    members = (m for base in ability.__mro__ if base in ABILITIES for m in ABILITIES[base].members)
+    return all(hasattr(thing, member) for member in members)
+
+
+def lacking(thing: object, *abilities: type) -> type | None:
+    """The first of these abilities that it does not have; None where it has all."""
+    return next((a for a in abilities if not offers(thing, a)), None)
