@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
     from pushforward.distributions import Likelihood
 
 T = TypeVar("T")
@@ -110,15 +112,28 @@ class HasLogProb(Protocol):
         ...
 
 
+@_ability("draw codes", lacks="no prior of codes")
+class HasPrior(Protocol):
+    """Draws codes that its decoder takes."""
+
+    def sample_prior(self, n: int) -> Float[Tensor, "n d"]:
+        """z ~ p(z)."""
+        ...
+
+
 @_ability("score by a likelihood", lacks="no likelihood")
 class HasLikelihood(Protocol):
-    """Has p(x|z) as a `distributions.Likelihood`, which prepares data for the methods that say so."""
+    """Has p(x|z): a likelihood of what its decoder makes of z.
+
+    The likelihood prepares data (binarization, levels) for the methods that say so.
+    """
 
     likelihood: Likelihood
+    decoder: Callable[[Tensor], Tensor]
 
 
 @_ability("bound ln p(x)", lacks="no bound on ln p(x)")
-class HasBound(HasLikelihood, Protocol):
+class HasBound(HasLikelihood, HasPrior, Protocol):
     """A latent-variable model whose importance weights average to p(x)."""
 
     def log_weights(self, x: Float[Tensor, "n *x"], k: int) -> Float[Tensor, "k n"]:
@@ -145,15 +160,6 @@ class HasGaussianPosterior(HasPosterior, Protocol):
 
     def posterior(self, x: Float[Tensor, "n *x"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
         """μ and ln σ², of prepared x."""
-        ...
-
-
-@_ability("draw codes", lacks="no prior of codes")
-class HasPrior(Protocol):
-    """Draws codes that its decoder takes."""
-
-    def sample_prior(self, n: int) -> Float[Tensor, "n d"]:
-        """z ~ p(z)."""
         ...
 
 
@@ -193,7 +199,7 @@ class PreparesData(Protocol):
         ...
 
 
-def offers(thing: object, ability: type[T]) -> TypeGuard[T]:
+def offers(thing: object, ability: type[T]) -> TypeIs[T]:
     """Whether it has every member of the Protocol, submodules included."""
     members = (m for base in ability.__mro__ if base in ABILITIES for m in ABILITIES[base].members)
     return all(hasattr(thing, member) for member in members)

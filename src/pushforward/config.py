@@ -42,8 +42,9 @@ class TrainOptions:
     """Learn from only so many of the training images."""
     limit_seed: int = 0
     """Which ones: seed of --limit."""
-    validation: float = 0.05
-    """Share of the training images kept aside to choose the best checkpoint, if that is 10 or more."""
+    validation: float | None = None
+    """Share of the training data kept aside to choose the best checkpoint, if that is 10 or more. Default:
+    0.05 where the method chooses one, else none."""
     checkpoint_every: int = 1000
     """Steps between checkpoints; 0 for only the first and the last."""
     sample_every: int | None = None
@@ -70,7 +71,7 @@ class TrainOptions:
             raise UserError(f"--minutes: {self.minutes}; expected a positive number")
         if not 0 <= self.seed < 2**62:
             raise UserError(f"--seed: {self.seed}; expected a whole number from 0 to 2^62")
-        if not 0 <= self.validation <= 0.5:
+        if self.validation is not None and not 0 <= self.validation <= 0.5:
             raise UserError(f"--validation: {self.validation}; expected a share from 0 to 0.5")
         for player, rate in self.lr_of.items():
             if not rate > 0:

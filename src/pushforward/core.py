@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -114,13 +114,30 @@ class Update:
 Steps = Generator[Update, Mapping[str, Tensor], None]
 
 
+@dataclass(frozen=True)
+class Selector:
+    """What chooses the weights that a run keeps in `best/`: a metric that an observer logs, and its sense."""
+
+    metric: str
+    higher_is_better: bool = True
+
+    def prefers(self, value: float, to: float | None) -> bool:
+        """Whether a value is better than another one; than none, where it is a finite number."""
+        if not math.isfinite(value):
+            return False
+        return to is None or (value > to if self.higher_is_better else value < to)
+
+
 class Algorithm(nn.Module, ABC):
     """The players and hyper-parameters of one paper.
 
     All state lives in parameters, buffers or `get_extra_state` (JSON-able), so that `state_dict()`
-    holds what a resume needs. A trained algorithm offers whichever of these it can:
-    `sample(n) -> x`, `encode(x) -> z`, `decode(z) -> x`, `reconstruct(x) -> x`, `log_prob(x) -> nats`.
+    holds what a resume needs. A trained algorithm offers whichever it can of what
+    `abilities` describes: `sample(n) -> x`, `encode(x) -> z`, `log_prob(x) -> nats`, ...
     """
+
+    selector: ClassVar[Selector | None] = None
+    """What chooses the best weights; where there is none, no training data are set aside."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -178,7 +195,23 @@ class Snapshot:
 
 
 class Observer(ABC):
-    """Reads the state of a run. May not change a weight or a random stream; the loop sees to it."""
+    """Reads the state of a run. May not change a weight or a random stream; the loop sees to it.
+
+    name: unique in a run; the class's own by default. What an observer of another name logs or remembers
+    carries that name before it, so that two of one class can look at one run.
+    """
+
+    name: str
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" not in vars(cls):
+            cls.name = cls.__name__
+
+    @property
+    def prefix(self) -> str:
+        """Before each of its metrics: "" for the class's own name, else "NAME/"."""
+        return "" if self.name == type(self).name else f"{self.name}/"
 
     @abstractmethod
     def due(self, clock: Clock) -> bool:

@@ -82,5 +82,5 @@ def test_it_trains_and_loads(dae, tmp_path):
         before = (fresh.reconstruct(x) - x).square().mean()
     assert (model.reconstruct(images) - x).square().mean() < before / 2
     assert model.encode(images).shape == (60, 40)
-    with pytest.raises(UserError, match=r"sample: the method 'dae' cannot; it can encode"):
+    with pytest.raises(UserError, match=r"'dae' has no prior to sample from; it can encode"):
         model.sample(1)

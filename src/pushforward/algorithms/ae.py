@@ -16,12 +16,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pushforward.algorithms.latent import LatentHyperparameters
-from pushforward.core import Algorithm, Draw, Player, Steps, Update
+from pushforward.core import Algorithm, Draw, Player, Selector, Steps, Update
 from pushforward.distributions import Likelihood
 
 
 class AE(Algorithm):
     """encoder: images in [-1, 1] -> (b, latent_dim). decoder: the code -> what the likelihood expects."""
+
+    selector = Selector("validation_log_px_given_z")
 
     def __init__(
         self,

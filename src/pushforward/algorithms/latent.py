@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pushforward.core import Algorithm, Player, constant, cosine
+from pushforward.core import Algorithm, Player, Selector, constant, cosine
 from pushforward.distributions import Likelihood
 from pushforward.objectives.elbo import (
     gaussian_kl,
@@ -49,6 +49,8 @@ class LatentVariableModel(Algorithm):
     likelihood expects. Images given to the methods below are as stored; `log_weights` and `divergence`
     take them as prepared by the likelihood.
     """
+
+    selector = Selector("validation_elbo")
 
     def __init__(
         self, *, encoder: nn.Module, decoder: nn.Module, likelihood: Likelihood, latent_dim: int

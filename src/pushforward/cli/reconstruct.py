@@ -57,6 +57,7 @@ def run(argv: list[str]) -> None:
     for name in ("n", "samples", "columns", "scale"):
         at_least(f"--{name}", getattr(options, name))
     require_png(options.out)
+    from pushforward.abilities import Reconstructs
     from pushforward.core import to_float
     from pushforward.metrics.pixels import mean_squared_error
     from pushforward.pictures.tiles import pairs
@@ -64,7 +65,7 @@ def run(argv: list[str]) -> None:
 
     config, model = open_run(options.run, which=options.which)
     require_images(model, "reconstruct")
-    require(model, "reconstruct")
+    require(model, Reconstructs)
     shown = images_for(config, model, data=options.data)
     images = pick(shown.images, options.n, options.seed)
     x = to_float(images.images)

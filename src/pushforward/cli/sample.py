@@ -140,19 +140,20 @@ def _write_points(drawn: Drawn, options: SampleOptions, kind: Kind, out: Path) -
 
 
 def _draw(options: SampleOptions) -> Drawn:
+    from pushforward.abilities import Decodes, Encodes, Samples
     from pushforward.runs.reopen import images_for, open_run, require
 
     config, model = open_run(options.run, which=options.which)
     n = options.n or (64 if len(model.shape) == 3 else 2500)
     if options.source == "prior":
-        if not model.can("sample") and model.can("encode"):
+        if not model.can(Samples) and model.can(Encodes):
             raise UserError(
                 f"RUN: a model of the method '{config.method}' has no prior to sample from; fit one to its "
                 "codes with --from aggregate"
             )
-        require(model, "sample")
+        require(model, Samples)
         return Drawn(config, model, model.sample(n, seed=options.seed))
-    require(model, "encode", "decode")
+    require(model, Encodes, Decodes)
     shown = images_for(config, model, split="train")
     if shown.note:
         print(f"note    {shown.note}", file=sys.stderr)

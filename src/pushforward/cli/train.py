@@ -104,7 +104,10 @@ def _refuse_another(config: RunConfig, folder: Path) -> None:
     from pushforward.runs.data import read_run
     from pushforward.runs.run import identity
 
-    changed = differences(identity(config), identity(read_run(folder)))
+    run = read_run(folder)
+    if config.train.validation is None:
+        config.train.validation = run.train.validation
+    changed = differences(identity(config), identity(run))
     if changed:
         raise UserError(f"--run: {folder} holds another run ({'; '.join(changed)}); name another folder")
 

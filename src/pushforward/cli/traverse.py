@@ -53,13 +53,14 @@ def run(argv: list[str]) -> None:
     if not options.range > 0:
         raise UserError(f"--range: {options.range}; expected a positive number of standard deviations")
     require_png(options.out)
+    from pushforward.abilities import Decodes, Encodes
     from pushforward.models.latents import codes, traverse
     from pushforward.pictures.tiles import rows
     from pushforward.runs.reopen import images_for, open_run, require, require_images
 
     config, model = open_run(options.run, which=options.which)
     require_images(model, "traverse")
-    require(model, "encode", "decode")
+    require(model, Encodes, Decodes)
     held_out = images_for(config, model).images.images
     found = codes(model, held_out[:1000])
     kl = found.kl

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from pushforward.abilities import Samples, offers
 from pushforward.core import Algorithm, Draw, Player, Steps
 from pushforward.errors import UserError
 
@@ -26,12 +27,13 @@ class MixtureModel(Algorithm):
     def __init__(self, components: Sequence[Algorithm]) -> None:
         super().__init__()
         for component in components:
-            if not callable(getattr(component, "sample", None)):
+            if not offers(component, Samples):
                 raise UserError(
                     f"--component: {type(component).__name__} cannot sample, so no mixture of it can; "
                     "take gan, wgan-gp or another method that does"
                 )
         self.components = nn.ModuleList(components)
+        self.selector = components[0].selector if components else None  # type: ignore[misc]  # as they do alone
         self.register_buffer("weights", torch.zeros(len(components), dtype=torch.float64))
 
     def players(self) -> Mapping[str, Player]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import tyro
 import yaml
 
+from pushforward.abilities import PreparesData, offers
 from pushforward.config import validated
 from pushforward.data import Dataset
 from pushforward.ensembles.adagan import AdaGANHyperparameters
@@ -78,6 +79,8 @@ class AdaGANRecipe(AdaGANHyperparameters):
 
     def prepare_data(self, images: Dataset) -> Dataset:
         """The data as the components' method prepares them, if it does."""
-        prepare = getattr(self.component_recipe(), "prepare_data", None)
-        prepared: Dataset = images if prepare is None else prepare(images)
+        recipe = self.component_recipe()
+        if not offers(recipe, PreparesData):
+            return images
+        prepared: Dataset = recipe.prepare_data(images)
         return prepared

@@ -8,11 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from pushforward.abilities import (
+    ABILITIES,
+    HasBound,
+    HasGaussianPosterior,
+    HasLogProb,
+    HasPosterior,
+    Reconstructs,
+    Samples,
+)
 from pushforward.data.modes import Modes
 from pushforward.data.rows import noun
 from pushforward.diagnostics.latent_information import latent_information
@@ -51,13 +60,15 @@ def evaluate(
     seed: int = 0,
     likelihood: Rung = "iwae",
     annealing: Annealing | None = None,
+    cheap_only: bool = False,
 ) -> Evaluation:
     """Measure everything that the model can be measured by on these images, uint8 (n, c, h, w).
 
     Or points, float32 (n, d); modes: of the mixture that they come from, where that is known.
     source: what they were read from; for stacked-mnist its 1,000 modes are counted, which takes a minute.
     likelihood: how ln p(x) is estimated, "iwae", "ais" or "prior"; see `Model.likelihood`. k: draws an
-    image, 100 or for "prior" 10,000 by default. annealing: of "ais". The same seed gives the same figures.
+    image, 100 or for "prior" 10,000 by default. annealing: of "ais". cheap_only: leave out what takes
+    minutes. The same seed gives the same figures.
     Raises UserError for images of another shape than the model's, for none, for k < 1, or for "ais" with
     codes that are not Gaussian.
     """
@@ -73,6 +84,8 @@ def evaluate(
     total = Outcome()
     for measure in MEASURES:
         if measure.of not in ("any", noun(model.shape), source):
+            continue
+        if not _wanted(measure, model) or (measure.cost == "costly" and cheap_only):
             continue
         reason = _obstacle(measure, model, len(images))
         if reason:
@@ -98,10 +111,17 @@ def _of_points(outcome: Outcome) -> Outcome:
     )
 
 
+def _wanted(measure: Measure, model: Model) -> bool:
+    """Whether to speak of it at all: a second way to the same figure is no gap where it is missing."""
+    if measure.unless is None:
+        return True
+    return not model.can(measure.unless) and all(map(model.can, measure.needs))
+
+
 def _obstacle(measure: Measure, model: Model, n: int) -> str:
-    lacking = [a for a in reversed(measure.needs) if not hasattr(model.algorithm, a)]
+    lacking = [ability for ability in measure.needs if not model.can(ability)]
     if lacking:
-        return f"the method '{model.about['method']}' has {LACKS.get(lacking[0], f'no {lacking[0]}')}"
+        return f"the method '{model.about['method']}' has {ABILITIES[lacking[0]].lacks}"
     if n < measure.least:
         return f"needs at least {measure.least} {noun(model.shape)}s"
     return ""
@@ -148,7 +168,7 @@ def _information(model: Model, images: Tensor, effort: Effort) -> Outcome:
 
 
 def _reconstruction(model: Model, images: Tensor, effort: Effort) -> Outcome:
-    algorithm: Any = model.algorithm
+    algorithm = model.ability(Reconstructs)
     plain = len(model.shape) == 1
     error = mean_squared_distance if plain else mean_squared_error
     errors = torch.cat([error(x, algorithm.reconstruct(x)).cpu() for x in chunks(model, images, 1)])
@@ -157,44 +177,42 @@ def _reconstruction(model: Model, images: Tensor, effort: Effort) -> Outcome:
     return Outcome([metric], detail={"reconstruction_error_per_image": errors.tolist()})
 
 
+def _log_prob(model: Model, images: Tensor, effort: Effort) -> Outcome:
+    """ln p(x) of a model that knows it, without a bound."""
+    nats = torch.cat([model.log_prob(part, seed=effort.seed) for part in images.split(model.batch_size)])
+    return Outcome([mean_metric("log_prob", nats, "nats/image", higher_is_better=True)])
+
+
 @dataclass(frozen=True)
 class Measure:
-    """names: the metrics it yields. needs: abilities of the algorithm. least: images that it needs.
+    """names: the metrics it yields. needs: abilities of the model. least: images that it needs.
 
-    of: what it measures: models of images, of points, of one named set, or of any data.
+    unless: an ability with which another measure says more. of: what it measures: models of images, of
+    points, of one named set, or of any data. cost: a "costly" one takes minutes, so the report does not run
+    it; it shows what `evaluate` kept.
     """
 
     names: tuple[str, ...]
-    needs: tuple[str, ...]
+    needs: tuple[type, ...]
     run: Callable[[Model, Tensor, Effort], Outcome]
     least: int = 1
+    unless: type | None = None
     of: Literal["any", "image", "point", "stacked-mnist"] = "any"
+    cost: Literal["cheap", "costly"] = "cheap"
 
 
 MEASURES: Sequence[Measure] = (
     Measure(
-        ("elbo", "ln p(x)", "bits/dimension", "effective_draws", "monte_carlo_error"),
-        ("likelihood", "log_weights"),
-        bounds,
+        ("elbo", "ln p(x)", "bits/dimension", "effective_draws", "monte_carlo_error"), (HasBound,), bounds
     ),
-    Measure(("kl", "active_units"), ("likelihood", "divergence"), _latents, least=2),
-    Measure(("information", "aggregate_gap"), ("likelihood", "posterior"), _information, least=2),
-    Measure(("reconstruction_error",), ("reconstruct",), _reconstruction),
-    Measure(points.MODES, ("sample",), points.modes, of="point"),
-    Measure(stacked.MODES, ("sample",), stacked.modes, of=stacked.STACKED),
-    Measure(("sliced_wasserstein",), ("sample",), points.distance, least=2, of="point"),
+    Measure(("log_prob",), (HasLogProb,), _log_prob, unless=HasBound),
+    Measure(("kl", "active_units"), (HasPosterior,), _latents, least=2),
+    Measure(("information", "aggregate_gap"), (HasGaussianPosterior,), _information, least=2),
+    Measure(("reconstruction_error",), (Reconstructs,), _reconstruction),
+    Measure(points.MODES, (Samples,), points.modes, of="point"),
+    Measure(stacked.MODES, (Samples,), stacked.modes, of=stacked.STACKED, cost="costly"),
+    Measure(("sliced_wasserstein",), (Samples,), points.distance, least=2, of="point"),
 )
-
-
-# What it means to lack an ability.
-LACKS = {
-    "likelihood": "no likelihood",
-    "log_weights": "no bound on ln p(x)",
-    "posterior": "no Gaussian codes",
-    "divergence": "no distribution of codes",
-    "reconstruct": "no encoder to reconstruct with",
-    "sample": "no prior to sample from",
-}
 
 
 def active(evaluation: Evaluation) -> list[bool]:

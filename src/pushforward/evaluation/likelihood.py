@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from pushforward.abilities import HasBound
 from pushforward.evaluation.outcome import Effort, Metric, Outcome, Skipped, chunks, mean_metric, metric
 from pushforward.metrics.likelihood import Estimate, bits_per_dimension, mean_interval
 from pushforward.models.marginal import in_parts, joined, marginal_likelihood, mean_standard_error
@@ -20,7 +20,7 @@ FEW_DRAWS = 2
 
 def bounds(model: Model, images: Tensor, effort: Effort) -> Outcome:
     """ELBO and ln p(x); with "iwae" from the same draws, so that one never exceeds the other."""
-    algorithm: Any = model.algorithm
+    algorithm = model.ability(HasBound)
     elbos, estimates = [], []
     for x in chunks(model, images, effort.decodings):
         x = algorithm.likelihood.prepare(x)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from pushforward.abilities import HasGaussianPosterior, HasPosterior, HasPriorMoments, offers
 from pushforward.core import to_float
 from pushforward.models.model import Model
 from pushforward.randomness import aside
@@ -24,7 +24,7 @@ def divergence(
     model: Model, images: UInt8[Tensor, "n c h w"], *, seed: int = 0
 ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
     """Posterior means, and the KL of each dimension from the prior in nats, of each image."""
-    algorithm: Any = model.algorithm
+    algorithm = model.ability(HasPosterior)
     mus, kls = [], []
     with aside(seed), torch.no_grad():
         for chunk in images.split(model.batch_size):
@@ -39,7 +39,7 @@ def posterior(
     model: Model, images: UInt8[Tensor, "n c h w"], *, seed: int = 0
 ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
     """μ and ln σ² of each image's Gaussian q(z|x)."""
-    algorithm: Any = model.algorithm
+    algorithm = model.ability(HasGaussianPosterior)
     with aside(seed), torch.no_grad():
         x = [algorithm.likelihood.prepare(to_float(part.to(model.device))) for part in images.split(500)]
         mus, log_vars = zip(*(algorithm.posterior(part) for part in x), strict=True)
@@ -69,7 +69,7 @@ class Codes:
 
 def codes(model: Model, images: UInt8[Tensor, "n c h w"], *, seed: int = 0) -> Codes:
     """Encode images. Needs at least 2 of them where codes have no distribution."""
-    if hasattr(model.algorithm, "divergence"):
+    if model.can(HasPosterior):
         z, kl = divergence(model, images, seed=seed)
         centre, spread = _prior_moments(model, z.shape[1])
         return Codes(z, kl.double().mean(0).tolist(), centre, spread)
@@ -79,8 +79,8 @@ def codes(model: Model, images: UInt8[Tensor, "n c h w"], *, seed: int = 0) -> C
 
 def _prior_moments(model: Model, d: int) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
     """Mean and deviation of the prior of each dimension: 0 and 1 unless the model says otherwise."""
-    algorithm: Any = model.algorithm
-    if not hasattr(algorithm, "prior_moments"):
+    algorithm = model.algorithm
+    if not offers(algorithm, HasPriorMoments):
         return torch.zeros(d), torch.ones(d)
     with torch.no_grad():
         mean, deviation = algorithm.prior_moments()

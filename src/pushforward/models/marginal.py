@@ -14,8 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pushforward.algorithms.latent import GaussianLatentModel, LatentVariableModel
-from pushforward.core import Algorithm
+from pushforward.abilities import HasBound, HasGaussianPosterior, offers
 from pushforward.errors import UserError
 from pushforward.objectives.annealing import Annealing, annealed_estimate
 from pushforward.objectives.bounds import LikelihoodEstimate, decoder_log_likelihood, summarize_weights
@@ -23,9 +22,9 @@ from pushforward.objectives.bounds import LikelihoodEstimate, decoder_log_likeli
 Rung = Literal["iwae", "ais", "prior"]
 
 
-def check_rung(algorithm: Algorithm, rung: Rung) -> None:
+def check_rung(algorithm: object, rung: Rung) -> None:
     """Raise UserError for annealing through codes that are not Gaussian."""
-    if rung == "ais" and not isinstance(algorithm, GaussianLatentModel):
+    if rung == "ais" and not offers(algorithm, HasGaussianPosterior):
         raise UserError(
             "likelihood: 'ais' moves through Gaussian codes, which this model has not; take 'iwae' or 'prior'"
         )
@@ -33,7 +32,7 @@ def check_rung(algorithm: Algorithm, rung: Rung) -> None:
 
 @torch.no_grad()
 def marginal_likelihood(
-    algorithm: LatentVariableModel,
+    algorithm: HasBound,
     x: Float[Tensor, "b c h w"],
     rung: Rung = "iwae",
     *,
@@ -64,7 +63,7 @@ def in_parts(
     return torch.cat([draw(x, min(at_once, k - i)) for i in range(0, k, at_once)]).double()
 
 
-def _prior_weights(algorithm: LatentVariableModel) -> Callable[[Tensor, int], Tensor]:
+def _prior_weights(algorithm: HasBound) -> Callable[[Tensor, int], Tensor]:
     """ln p(x|z_i) of k draws z_i ~ p(z) for each image."""
 
     def draw(x: Tensor, k: int) -> Tensor:
@@ -74,8 +73,8 @@ def _prior_weights(algorithm: LatentVariableModel) -> Callable[[Tensor, int], Te
     return draw
 
 
-def _annealed(algorithm: LatentVariableModel, x: Tensor, annealing: Annealing) -> LikelihoodEstimate:
-    assert isinstance(algorithm, GaussianLatentModel)
+def _annealed(algorithm: HasBound, x: Tensor, annealing: Annealing) -> LikelihoodEstimate:
+    assert offers(algorithm, HasGaussianPosterior)
     mu, log_var = algorithm.posterior(x)
     of_z = decoder_log_likelihood(algorithm.decoder, algorithm.likelihood.log_prob, x)
     return annealed_estimate(of_z, mu, log_var, annealing=annealing)

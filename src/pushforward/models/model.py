@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from functools import cached_property
+from typing import Any, TypeVar, get_args
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.distributions import Distribution
 
+from pushforward.abilities import (
+    ABILITIES,
+    Decodes,
+    Encodes,
+    HasBound,
+    HasGaussianPosterior,
+    HasLogProb,
+    HasPosterior,
+    Reconstructs,
+    Samples,
+    Tokenizes,
+    offers,
+)
 from pushforward.core import Algorithm, to_float
 from pushforward.data.rows import noun
 from pushforward.errors import UserError
@@ -25,6 +39,10 @@ DRAWS: Mapping[str, int] = {"iwae": 100, "prior": 10_000}  # an image, where non
 # Pixel values decoded at once: 2,000 images of 28 x 28. More is no faster, and memory grows with it.
 DECODED_AT_ONCE = 2000 * 784
 POINTS_AT_ONCE = 10_000
+# What speaks of codes as vectors: not offered where they are integers, or have the shape of an image.
+OF_VECTORS = (Encodes, Decodes, HasPosterior, HasGaussianPosterior)
+
+T = TypeVar("T")
 
 
 class Model:
@@ -55,22 +73,56 @@ class Model:
         """Where the weights are."""
         return next(self.algorithm.parameters()).device
 
-    def can(self, ability: str) -> bool:
-        """Whether the method offers "sample", "encode", "decode", "reconstruct" or "log_prob"."""
-        return callable(getattr(self.algorithm, ability, None))
+    def can(self, ability: type) -> bool:
+        """Whether the model has an ability of `pushforward.abilities`, such as `Samples` or `Encodes`."""
+        return offers(self.algorithm, ability) and (ability not in OF_VECTORS or self._codes_are_vectors)
+
+    def ability(self, ability: type[T]) -> T:
+        """The algorithm, typed as one that has the ability. Raises UserError where it has not."""
+        if not self.can(ability):
+            about = ABILITIES[ability]
+            raise UserError(
+                f"{about.verb}: the method '{self.about['method']}' has {about.lacks}; "
+                f"it can {self.abilities}"
+            )
+        typed: Any = self.algorithm
+        return typed
+
+    @property
+    def abilities(self) -> str:
+        """What a user can ask of it, in words."""
+        asked = (Samples, Encodes, Decodes, Tokenizes, Reconstructs, HasLogProb)
+        return ", ".join(ABILITIES[a].verb for a in asked if self.can(a)) or "do nothing that is asked here"
+
+    @cached_property
+    def _codes_are_vectors(self) -> bool:
+        """Whether a code is a vector of real numbers; true for a method that does not encode."""
+        if not offers(self.algorithm, Encodes):
+            return True
+        with aside(0), torch.no_grad():
+            z = self.algorithm.encode(torch.zeros(1, *self.shape, device=self.device))
+        return z.ndim == 2 and z.is_floating_point()
 
     def sample(self, n: int, *, seed: int = 0) -> Float[Tensor, "n *x"]:
         """n new images. The same seed gives the same images."""
         if n < 1:
             raise UserError(f"n: {n}; expected at least 1 {noun(self.shape)}")
-        draw = self._ability("sample")
+        draw = self.ability(Samples).sample
         with aside(seed), torch.no_grad():
             sizes = [min(self.batch_size, n - i) for i in range(0, n, self.batch_size)]
             return torch.cat([draw(size).cpu() for size in sizes])
 
     def encode(self, x: Tensor, *, seed: int = 0) -> Float[Tensor, "n d"]:
         """The latent code of each image."""
-        return self._map("encode", self._images(x), seed)
+        return self._map(self.ability(Encodes).encode, self._images(x), seed)
+
+    def tokens(self, x: Tensor, *, seed: int = 0) -> Int64[Tensor, "n *t"]:
+        """The codebook's indices of each image."""
+        return self._map(self.ability(Tokenizes).tokens, self._images(x), seed)
+
+    def decode_tokens(self, tokens: Int64[Tensor, "n *t"]) -> Float[Tensor, "n *x"]:
+        """The image of each array of indices."""
+        return self._map(self.ability(Tokenizes).decode_tokens, tokens, 0)
 
     def aggregate(self, x: Tensor, *, components: int = 10, seed: int = 0) -> Distribution:
         """A distribution over codes for `decode`: a Gaussian mixture fitted to the codes of images.
@@ -82,7 +134,11 @@ class Model:
         """
         from pushforward.distributions.mixture import fit_gaussian_mixture
 
-        z = self._map("sample_posterior" if self.can("sample_posterior") else "encode", self._images(x), seed)
+        if self.can(HasPosterior):
+            draw = self.ability(HasPosterior).sample_posterior
+        else:
+            draw = self.ability(Encodes).encode
+        z = self._map(draw, self._images(x), seed)
         if torch.equal(z, z.round()):
             raise UserError(
                 "x: its codes are discrete, and no Gaussian mixture is; sample from the prior instead"
@@ -99,11 +155,11 @@ class Model:
 
     def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *x"]:
         """The image of each latent code."""
-        return self._map("decode", z, 0)
+        return self._map(self.ability(Decodes).decode, z, 0)
 
     def reconstruct(self, x: Tensor, *, seed: int = 0) -> Float[Tensor, "n *x"]:
         """Encode and decode."""
-        return self._map("reconstruct", self._images(x), seed)
+        return self._map(self.ability(Reconstructs).reconstruct, self._images(x), seed)
 
     def mean_reconstruction(
         self, x: Tensor, *, samples: int, seed: int = 0
@@ -116,17 +172,17 @@ class Model:
         """
         if samples < 1:
             raise UserError(f"samples: {samples}; expected at least 1 draw")
-        if not self.can("sample_posterior"):
+        if not self.can(HasPosterior):
             raise UserError(
-                f"samples: the method '{self.about['method']}' has no posterior to draw from; leave it out"
+                f"`samples`: the method '{self.about['method']}' has no posterior to draw from; leave it out"
             )
-        algorithm: Any = self.algorithm
+        draw, decode = self.ability(HasPosterior).sample_posterior, self.ability(Decodes).decode
         means, errors = [], []
         at_once = max(1, DECODED_AT_ONCE // math.prod(self.shape) // samples)
         with aside(seed), torch.no_grad():
             for chunk in self._images(x).split(at_once):
                 own = chunk.to(self.device)
-                drawn = [algorithm.decode(algorithm.sample_posterior(own)).cpu() for _ in range(samples)]
+                drawn = [decode(draw(own)).cpu() for _ in range(samples)]
                 means.append(torch.stack(drawn).mean(0))
                 unknown = torch.full_like(means[-1], torch.nan)
                 errors.append(unknown if samples == 1 else mean_interval(torch.stack(drawn)).standard_error)
@@ -141,7 +197,13 @@ class Model:
         annealing: Annealing | None = None,
         seed: int = 0,
     ) -> Float[Tensor, " n"]:
-        """An estimate of ln p(x) in nats an image, too low on average; see `likelihood` for its error."""
+        """ln p(x) in nats an image.
+
+        Of a latent-variable model it is an estimate, too low on average: see `likelihood` for `method`, `k`
+        and `annealing`, and for its error. Other models say it themselves, and take none of these.
+        """
+        if not self.can(HasBound):
+            return self._map(self.ability(HasLogProb).log_prob, self._images(x), seed)
         return self.likelihood(x, method=method, k=k, annealing=annealing, seed=seed).value
 
     def likelihood(
@@ -164,9 +226,8 @@ class Model:
             raise UserError(f"method: '{method}'; expected one of {', '.join(RUNGS)}")
         if draws < 1:
             raise UserError(f"k: {draws}; expected at least 1 sample")
-        self._ability("log_prob")
+        algorithm = self.ability(HasBound)
         check_rung(self.algorithm, method)
-        algorithm: Any = self.algorithm
         decoded = max(1, DECODED_AT_ONCE // math.prod(self.shape))
         with aside(seed), torch.no_grad():
             parts = [
@@ -182,19 +243,9 @@ class Model:
             ]
         return joined(parts)
 
-    def _map(self, ability: str, x: Tensor, seed: int) -> Tensor:
-        return self._apply(self._ability(ability), x, seed, self.batch_size)
-
-    def _apply(self, f: Callable[[Tensor], Tensor], x: Tensor, seed: int, batch_size: int) -> Tensor:
+    def _map(self, f: Callable[[Tensor], Tensor], x: Tensor, seed: int) -> Tensor:
         with aside(seed), torch.no_grad():
-            return torch.cat([f(chunk.to(self.device)).cpu() for chunk in x.split(batch_size)])
-
-    def _ability(self, name: str) -> Callable[..., Tensor]:
-        if not self.can(name):
-            can = [a for a in ("sample", "encode", "decode", "reconstruct", "log_prob") if self.can(a)]
-            raise UserError(f"{name}: the method '{self.about['method']}' cannot; it can {', '.join(can)}")
-        ability: Callable[..., Tensor] = getattr(self.algorithm, name)
-        return ability
+            return torch.cat([f(chunk.to(self.device)).cpu() for chunk in x.split(self.batch_size)])
 
     def _images(self, x: Tensor) -> Tensor:
         if x.ndim != 1 + len(self.shape) or tuple(x.shape[1:]) != self.shape:

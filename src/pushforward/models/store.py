@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from safetensors.torch import load_file, save
 
-from pushforward.core import Algorithm
+from pushforward.core import Algorithm, Selector, Snapshot
 from pushforward.errors import UserError
 from pushforward.files import write_durably
 from pushforward.methods import recipe_class
@@ -57,10 +58,25 @@ def load(run: str | Path, *, which: Which = "last", device: str | torch.device =
     return Model(algorithm.to(device).eval(), about)
 
 
-def best_value(folder: Path) -> float:
-    """The validation metric of the best model so far; minus infinity where there is none."""
-    path = folder / "best" / "model.json"
-    return json.loads(path.read_text())["value"] if path.is_file() else -float("inf")
+class Best:
+    """Keeps the best weights of a run in `best/`, by the method's own selector.
+
+    about: what `publish` writes of the model. A run that is resumed goes on from the best so far.
+    """
+
+    def __init__(self, run: Path, selector: Selector, about: Mapping[str, Any]) -> None:
+        self.folder, self.selector, self.about = run / "best", selector, about
+        path = self.folder / "model.json"
+        self.value: float | None = json.loads(path.read_text())["value"] if path.is_file() else None
+
+    def consider(self, snapshot: Snapshot, metrics: Mapping[str, float]) -> None:
+        """Keep the model as it is now if it is better than what is kept. metrics: of all observers."""
+        value = metrics.get(self.selector.metric)
+        if value is None or not self.selector.prefers(value, to=self.value):
+            return
+        self.value = value
+        best = {"metric": self.selector.metric, "value": value, "step": snapshot.clock.step}
+        publish(self.folder, snapshot.algorithm, {**self.about, **best})
 
 
 def _about(folder: Path, run: str | Path) -> dict[str, Any]:

@@ -25,6 +25,8 @@ class LandscapeAnimation(Observer):
     samples are of the same z each time.
     """
 
+    name = "animation"
+
     def __init__(self, real: Float[Tensor, "n 2"], *, every: int) -> None:
         self.real = real
         self.every = every
@@ -61,6 +63,8 @@ class LandscapeAnimation(Observer):
 
 class GridAnimation(Observer):
     """The pictures `samples/step-NNNNNNN.png` as one moving one, at the end of a run of images."""
+
+    name = "animation"
 
     def due(self, clock: Clock) -> bool:
         """At the end."""

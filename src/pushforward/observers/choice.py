@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from pushforward.abilities import HasBound, HasDistortion, HasPosterior, offers
 from pushforward.config import RunConfig
 from pushforward.core import Algorithm, Observer, to_float
 from pushforward.data import Dataset
@@ -55,7 +56,7 @@ def _scale(data: Dataset) -> float:
 
 
 def validation_for(algorithm: Algorithm) -> type[HeldOut] | None:
-    """The observer that an algorithm offers enough for; None where it has no likelihood at all."""
-    if hasattr(algorithm, "log_weights"):
+    """The observer of held-out data that an algorithm offers enough for; None where it has no likelihood."""
+    if offers(algorithm, HasBound) and offers(algorithm, HasPosterior):
         return Validation
-    return DistortionValidation if hasattr(algorithm, "distortion") else None
+    return DistortionValidation if offers(algorithm, HasDistortion) else None

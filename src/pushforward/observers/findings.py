@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from pushforward.core import Finding
+from pushforward.core import Finding, Observer
 from pushforward.files import write_durably
 
 
@@ -28,13 +28,14 @@ class FindingsFile:
         self.rerun = rerun
         self._told: set[str] = set()
 
-    def update(self, observer: str, findings: Sequence[Finding]) -> None:
+    def update(self, observer: Observer, findings: Sequence[Finding]) -> None:
         """Replace what this observer had found."""
-        findings = [self._whole(f) for f in findings]
+        findings = [self._whole(replace(f, name=observer.prefix + f.name)) for f in findings]
         known = _read(self.path)
-        if not findings and not known.get(observer):
+        old = known.pop(type(observer).__name__, None)  # as files of version 0.1.0 call it
+        if not findings and not known.get(observer.name) and old is None:
             return
-        known[observer] = [asdict(f) for f in findings]
+        known[observer.name] = [asdict(f) for f in findings]
         write_durably(self.path, json.dumps(known, indent=1).encode())
         for finding in findings:
             if finding.name not in self._told:

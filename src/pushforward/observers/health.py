@@ -44,6 +44,8 @@ class AdversarialHealth(Observer):
     resume has undone are dropped.
     """
 
+    name = "health"
+
     def __init__(
         self,
         data: Dataset,

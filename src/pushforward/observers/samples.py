@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pushforward.abilities import Samples, offers
 from pushforward.core import Clock, Observation, Observer, Snapshot
 from pushforward.pictures.points import Scene, scatter
 from pushforward.pictures.tiles import grid, save_picture
@@ -17,6 +16,8 @@ SHOWN = 2500  # points of the model; as many as the papers count modes by
 
 class SamplePictures(Observer):
     """`samples/step-NNNNNNN.png` every so many steps: what the model draws from a fixed seed."""
+
+    name = "samples"
 
     def __init__(self, *, every: int, n: int = 64) -> None:
         self.every = every
@@ -28,7 +29,8 @@ class SamplePictures(Observer):
 
     def observe(self, snapshot: Snapshot) -> Observation:
         """Write the picture."""
-        model: Any = snapshot.algorithm
+        model = snapshot.algorithm
+        assert offers(model, Samples)
         torch.manual_seed(0)  # the loop puts the run's own random state back
         with torch.no_grad():
             images = model.sample(self.n)
@@ -44,6 +46,8 @@ class PointPictures(Observer):
     They are drawn from a fixed seed, so that what changes is the model.
     """
 
+    name = "samples"
+
     def __init__(self, real: Float[Tensor, "n d"], *, every: int, n: int = SHOWN) -> None:
         self.real = real
         self.every = every
@@ -57,7 +61,8 @@ class PointPictures(Observer):
     def observe(self, snapshot: Snapshot) -> Observation:
         """Write the picture."""
         self._scene = self._scene or Scene.of(self.real)
-        model: Any = snapshot.algorithm
+        model = snapshot.algorithm
+        assert offers(model, Samples)
         torch.manual_seed(0)  # the loop puts the run's own random state back
         with torch.no_grad():
             points = model.sample(self.n)

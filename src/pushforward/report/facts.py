@@ -149,7 +149,7 @@ def _images(config: RunConfig, notes: list[str]) -> Images | None:
     changed = changed_data(config, splits)
     if changed:
         notes.append(f"{changed}; pictures and figures below are of the images as they are now")
-    train, validation = split_validation(splits.train, config.train.validation)
+    train, validation = split_validation(splits.train, config.train.validation or 0.0)
     scans = {scan.source: scan for scan in (splits.train.scan, splits.test.scan)}
     return Images(
         prepared(config, train),

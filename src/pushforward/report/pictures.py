@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
+from pushforward.abilities import Decodes, Encodes, Reconstructs, Samples
 from pushforward.core import to_float
 from pushforward.data import Dataset
 from pushforward.evaluation import Evaluation, active
@@ -107,7 +108,7 @@ def film(folder: Path, size: tuple[int, ...] | None, *, but: int | None = None) 
 
 def sample_grid(model: Model) -> str | None:
     """New images, from the same latent draws as the pictures of the training."""
-    return tiles(model.sample(GRID)) if model.can("sample") else None
+    return tiles(model.sample(GRID)) if model.can(Samples) else None
 
 
 def data_grid(images: UInt8[Tensor, "n c h w"]) -> str:
@@ -118,7 +119,7 @@ def data_grid(images: UInt8[Tensor, "n c h w"]) -> str:
 
 def pairs(model: Model, images: Images) -> list[Pair]:
     """Held-out images above their reconstructions, from the best to the worst of all that were looked at."""
-    if not model.can("reconstruct"):
+    if not model.can(Reconstructs):
         return []
     x = to_float(images.held_out.images[:500])
     x_hat = model.reconstruct(x)
@@ -131,7 +132,7 @@ def pairs(model: Model, images: Images) -> list[Pair]:
 
 def walks(model: Model, found: Codes) -> list[Walk]:
     """What the most active latent dimensions change, from -3 to 3 deviations, the others in the middle."""
-    if not model.can("decode"):
+    if not model.can(Decodes):
         return []
     dims = found.order[:ROWS]
     _, images = traverse(model, found, dims, steps=WALK)
@@ -146,7 +147,7 @@ def decoded_plane(model: Model, found: Codes) -> str | None:
 
     Kingma & Welling 2014, figure 4. Codes without a prior are taken as normal, each with its own spread.
     """
-    if not model.can("decode") or found.z.shape[1] != 2:
+    if not model.can(Decodes) or found.z.shape[1] != 2:
         return None
     quantiles = torch.linspace(0.02, 0.98, PLANE_SIDE)
     z = torch.special.ndtri(quantiles)
@@ -286,7 +287,7 @@ def take(facts: Facts) -> Pictures:
     if images is None or evaluation is None:
         return Pictures(frames, samples)
     shown = pick(images.held_out, MAP_POINTS, 0)
-    found = codes(model, shown.images) if model.can("encode") and len(shown) > 1 else None
+    found = codes(model, shown.images) if model.can(Encodes) and len(shown) > 1 else None
     return Pictures(
         frames,
         samples,
@@ -305,7 +306,7 @@ def _of_points(facts: Facts, model: Model) -> Pictures:
     if facts.images is None or facts.evaluation is None:
         return Pictures(frames)
     shown = pick(facts.images.held_out, MAP_POINTS, 0)
-    found = codes(model, shown.images) if model.can("encode") and len(shown) > 1 else None
+    found = codes(model, shown.images) if model.can(Encodes) and len(shown) > 1 else None
     return Pictures(
         frames,
         bars=kl_bars(facts.evaluation),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from pushforward.abilities import Samples
 from pushforward.data import Dataset
 from pushforward.models.model import Model
 from pushforward.pictures.points import Scene
@@ -25,7 +26,7 @@ class Cloud:
 
 def cloud(model: Model, real: Dataset) -> Cloud | None:
     """New points, and held-out ones behind them; None where the model cannot sample."""
-    if not model.can("sample"):
+    if not model.can(Samples):
         return None
     scene = Scene.of(real.images)
     seen = scene.see(model.sample(DRAWN))

@@ -12,10 +12,14 @@ from typing import Any
 import torch
 
 from pushforward import __version__
+from pushforward.abilities import PreparesData, offers
 from pushforward.config import RunConfig, TrainOptions, read_config
+from pushforward.core import Algorithm
 from pushforward.data import Dataset, Splits, load_splits
 from pushforward.data.dataset import split_validation
 from pushforward.errors import UserError
+
+VALIDATION = 0.05  # share of the training data that chooses the best weights, where a method chooses any
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,20 @@ def load_data(options: TrainOptions) -> Splits:
 def prepare(config: RunConfig) -> Prepared:
     """Read and split the data, and prepare them as the method wants."""
     splits = load_data(config.train)
+    if config.train.validation is None:
+        config.train.validation = _default_share(config, splits.train.shape)
     train_set, validation = split_validation(splits.train, config.train.validation)
     about = provenance(splits, train_set)
-    if hasattr(config.options, "prepare_data"):
+    if offers(config.options, PreparesData):
         train_set = config.options.prepare_data(train_set)
         validation = validation and config.options.prepare_data(validation)
     return Prepared(train_set, validation, about)
+
+
+def _default_share(config: RunConfig, shape: tuple[int, ...]) -> float:
+    """What is set aside to choose the best weights: nothing, where the method chooses none."""
+    algorithm: Algorithm = config.options.build(shape)
+    return VALIDATION if algorithm.selector else 0.0
 
 
 def provenance(splits: Splits, train_set: Dataset) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import torch
 
+from pushforward.abilities import ABILITIES, PreparesData, offers
 from pushforward.config import RunConfig
 from pushforward.data import Dataset, Splits, load_dataset, load_splits
 from pushforward.data.dataset import split_validation
@@ -18,7 +19,6 @@ from pushforward.models.store import Which, load
 from pushforward.runs.data import load_data, read_run
 
 Split = Literal["test", "train", "validation"]
-ABILITIES = ("sample", "encode", "decode", "reconstruct", "log_prob")
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,14 @@ def require_images(model: Model, command: str) -> None:
         )
 
 
-def require(model: Model, *abilities: str) -> None:
-    """Raise UserError unless the model's method has every one of these abilities."""
+def require(model: Model, *abilities: type) -> None:
+    """Raise UserError unless the model has every one of these abilities."""
     for ability in abilities:
         if not model.can(ability):
-            can = [a for a in ABILITIES if model.can(a)]
+            about = ABILITIES[ability]
             raise UserError(
-                f"RUN: a model of the method '{model.about['method']}' cannot {ability}; "
-                f"it can {', '.join(can) or 'do none of what the commands ask'}"
+                f"RUN: a model of the method '{model.about['method']}' has {about.lacks}, so it cannot "
+                f"{about.verb}; it can {model.abilities}"
             )
 
 
@@ -93,8 +93,10 @@ def pick(images: Dataset, limit: int | None, seed: int) -> Dataset:
 
 def prepared(config: RunConfig, images: Dataset) -> Dataset:
     """The images as the method's recipe prepares them for training, if it does."""
-    prepare = getattr(config.options, "prepare_data", None)
-    return images if prepare is None else prepare(images)
+    if not offers(config.options, PreparesData):
+        return images
+    changed: Dataset = config.options.prepare_data(images)
+    return changed
 
 
 def _own(config: RunConfig, split: Split) -> Shown:
@@ -102,7 +104,7 @@ def _own(config: RunConfig, split: Split) -> Shown:
     note = changed_data(config, splits)
     if split == "test":
         return Shown(prepared(config, splits.test), "test", note)
-    train, validation = split_validation(splits.train, config.train.validation)
+    train, validation = split_validation(splits.train, config.train.validation or 0.0)
     if split == "train":
         return Shown(prepared(config, train), "train", note)
     if validation is None:
@@ -121,7 +123,7 @@ def _other(config: RunConfig, model: Model, data: str, split: Split | None) -> S
     splits = load_splits(data, image_size=size, channels=channels)
     if split == "test":
         return Shown(prepared(config, splits.test), split)
-    train, validation = split_validation(splits.train, config.train.validation)
+    train, validation = split_validation(splits.train, config.train.validation or 0.0)
     chosen = train if split == "train" else validation
     if chosen is None:
         raise UserError(f"--split validation: {data} has too few images for one; use --split test or train")

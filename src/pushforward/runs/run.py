@@ -5,22 +5,22 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from pushforward.abilities import Samples, offers
 from pushforward.config import RunConfig, config_from, differences
-from pushforward.core import Algorithm, Clock, Finding, Observer, Snapshot
+from pushforward.core import Algorithm, Clock, Finding, Observer
 from pushforward.data import Dataset, Stream
 from pushforward.diagnostics.cures import collapse_cure
 from pushforward.ensembles.weighting import Weighting
 from pushforward.errors import UserError, did_you_mean
 from pushforward.files import write_durably
 from pushforward.methods import find_method
-from pushforward.models.store import best_value, publish
+from pushforward.models.store import Best, publish
 from pushforward.observers.choice import adversarial_observers, validation_for
 from pushforward.observers.findings import FindingsFile
 from pushforward.observers.samples import PointPictures, SamplePictures
@@ -179,6 +179,7 @@ class _Run:
             weights=None if self.weights is None else {"data": self.weights},
         )
         algorithm.check_batch(options.batch_size // self.world.size)
+        best = Best(self.folder, algorithm.selector, self.about) if algorithm.selector else None
         findings = FindingsFile(
             self.folder / "findings.json",
             tell=self.progress.found,
@@ -188,6 +189,7 @@ class _Run:
             progress=self.progress.step,
             logged=self.progress.row,
             found=findings.update,
+            measured=best.consider if best else lambda snapshot, metrics: None,
             publish=lambda a, clock: publish(self.folder, a, {**self.about, "step": clock.step}),
             describe_batch=lambda position: _describe_batch(
                 self.train_set, stream.rows_of("data", position["data"], options.batch_size)
@@ -236,7 +238,7 @@ class _Run:
         self.trainer.observers = self._observers(options.steps)
         self.trainer.run()
         if self.world.main:
-            samples = hasattr(self.trainer.algorithm, "sample")
+            samples = offers(self.trainer.algorithm, Samples)
             card = model_card(self.folder, self.config, samples=samples)
             write_durably(self.folder / "README.md", card.encode())
             write_durably(self.folder / "DONE", b"")
@@ -247,7 +249,7 @@ class _Run:
         every = self.config.train.sample_every
         algorithm, observers = self.trainer.algorithm, list[Observer]()
         # An observer reads what an algorithm offers, and not every one can sample or has a likelihood.
-        if hasattr(algorithm, "sample"):
+        if offers(algorithm, Samples):
             observers.append(_sampling(self.train_set, max(1, steps // 8) if every is None else every))
         validate = validation_for(algorithm)
         if self.validation is not None and validate is not None:
@@ -255,8 +257,6 @@ class _Run:
                 validate(
                     self.validation.images,
                     every=max(1, steps // 20),
-                    best=best_value(self.folder),
-                    on_best=partial(self._keep_best, validate.metric),
                     cure=collapse_cure(self.config),
                 )
             )
@@ -264,10 +264,6 @@ class _Run:
             algorithm, self.train_set, self.config, steps=steps, weighted=self.weights is not None
         )
         return observers
-
-    def _keep_best(self, metric: str, snapshot: Snapshot, value: float) -> None:
-        best = {"metric": metric, "value": value, "step": snapshot.clock.step}
-        publish(self.folder / "best", snapshot.algorithm, {**self.about, **best})
 
     def _write_config(self) -> None:
         if self.world.main:

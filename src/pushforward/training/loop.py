@@ -28,6 +28,7 @@ from pushforward.training.checkpoint import (
 from pushforward.training.distributed import World
 from pushforward.training.folder import StopSignals, disk_is_full, require_space
 from pushforward.training.guard import History, NonFinite, check_finite
+from pushforward.training.observing import collected, refuse_equal_names
 from pushforward.training.optim import Averages, build_optimizers, set_rates
 from pushforward.training.precision import Precision, forward_context
 from pushforward.training.steps import Stepper
@@ -68,12 +69,13 @@ class LoopSettings:
 
 @dataclass(frozen=True)
 class Hooks:
-    """What the loop tells its caller: progress after a step, a logged row, what an observer
-    found (nothing, too), publishing, naming a batch."""
+    """What the loop tells its caller: progress after a step, a logged row, what an observer found (nothing,
+    too), what all of them measured while the model is as published, publishing, naming a batch."""
 
     progress: Callable[[Clock], None] = lambda clock: None
     logged: Callable[[Mapping[str, Any]], None] = lambda row: None
-    found: Callable[[str, Sequence[Finding]], None] = lambda observer, findings: None
+    found: Callable[[Observer, Sequence[Finding]], None] = lambda observer, findings: None
+    measured: Callable[[Snapshot, Mapping[str, float]], None] = lambda snapshot, metrics: None
     publish: Callable[[Algorithm, Clock], None] = lambda algorithm, clock: None
     describe_batch: Callable[[Mapping[str, int]], str] = lambda position: ""
 
@@ -127,6 +129,7 @@ class Trainer:
 
         Raises Stopped after a signal, Diverged at a NaN or infinity, RunFailed on a full disk.
         """
+        refuse_equal_names(self.observers)
         self._since = time.monotonic()
         self.algorithm.train()
         try:
@@ -229,12 +232,13 @@ class Trainer:
         self._refuse_non_finite()
         with self._published(), aside(self.settings.seed + self.clock.step):
             snapshot = Snapshot(self.algorithm, self.clock, self.folder, self.device)
-            seen = [o.observe(snapshot) for o in due]
-        metrics = {f"metric/{k}": v for o in seen for k, v in o.metrics.items()}
+            observations = [o.observe(snapshot) for o in due]
+            metrics = collected(due, observations)
+            self.hooks.measured(snapshot, metrics)
         if metrics:
-            self._write_row(metrics)
-        for observer, observation in zip(due, seen, strict=True):
-            self.hooks.found(type(observer).__name__, tuple(observation.findings))
+            self._write_row({f"metric/{k}": v for k, v in metrics.items()})
+        for observer, observation in zip(due, observations, strict=True):
+            self.hooks.found(observer, tuple(observation.findings))
 
     @contextmanager
     def _published(self) -> Iterator[None]:

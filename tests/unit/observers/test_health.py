@@ -99,7 +99,7 @@ def test_dead_units_are_found_and_a_cure_is_a_whole_command(tmp_path):
     seen = looks(algorithm, tmp_path, n=4, remedies={"dead-units": "--slope 0.2"})[-1]
     assert seen.metrics["dead_units_1"] == 1
     file = FindingsFile(tmp_path / "findings.json", rerun="pushforward train --config c.yaml")
-    file.update("AdversarialHealth", tuple(seen.findings))
+    file.update(AdversarialHealth(ring(60), every=1, batch_size=4), tuple(seen.findings))
     found = {f.name: f for f in read_findings(tmp_path / "findings.json")}
     assert found["dead-units"].command == "pushforward train --config c.yaml --slope 0.2"
 

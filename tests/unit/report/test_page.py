@@ -15,6 +15,7 @@ from pushforward.observers.findings import FindingsFile
 from pushforward.report import write_report
 from pushforward.report.facts import effort
 from pushforward.training.folder import locked
+from tests.unit.observers.test_findings import Look
 
 SECTIONS = ["run", "training", "samples", "reconstructions", "latent", "measurements", "data", "reproduce"]
 VOID = {"meta", "img", "link", "br", "hr", "input", "use", "path", "rect"}
@@ -109,7 +110,7 @@ def test_findings_come_with_advice_and_command(copied):
         advice="do so",
         command="--x 1",
     )
-    FindingsFile(copied / "findings.json").update("Test", [finding])
+    FindingsFile(copied / "findings.json").update(Look(), [finding])
     reader = Reader(write_report(copied).read_text())
     assert reader.sections == ["findings", *SECTIONS]
     for part in ("Posterior collapse", "90% sure", "<i>0 of 4</i>", "Do so", "--x 1"):
