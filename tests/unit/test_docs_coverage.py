@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 import textwrap
 from dataclasses import dataclass
@@ -273,3 +274,26 @@ def test_a_docstring_without_a_list_of_deviations_is_refused(docstring, message)
 
     with pytest.raises(ValueError, match=message):
         deviations_of(docstring)
+
+
+METHOD_PAGES = sorted((DOCS / "algorithms").glob("*.md"))
+SECTIONS = ("What is logged", "Deviations from the paper", "Results", "Commands", "Options")
+
+
+@pytest.mark.parametrize("path", METHOD_PAGES, ids=lambda path: path.stem)
+def test_a_method_page_has_its_sections_in_order_and_includes_the_deviations(path):
+    from deviations import deviations_of
+
+    text = path.read_text(encoding="utf-8")
+    headings = [title.replace("papers", "paper") for title in re.findall(r"^## (.+)$", text, re.MULTILINE)]
+    assert [title for title in headings if title in SECTIONS] == list(SECTIONS)
+    section = re.search(r"^## Deviations from the papers?\n(.*?)^## ", text, re.MULTILINE | re.DOTALL)[1]
+    (name,) = re.findall(r"^```\{deviations\} (\S+)\n```$", section, re.MULTILINE)
+    assert deviations_of(importlib.import_module(name).__doc__)
+    assert not re.search(r"^\d+\. ", section, re.MULTILINE), (
+        "numbered by hand; the docstring is their one place"
+    )
+
+
+def test_there_are_method_pages():
+    assert len(METHOD_PAGES) >= 14
