@@ -16,7 +16,7 @@ author = "The pushforward authors"
 copyright = f"2026, {author}"
 release = version = pushforward.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "apipages", "options", "results"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "apipages", "deviations", "options", "results"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["_build", "_ext"]
 suppress_warnings = ["ref.python"]  # one name in two modules (Estimate, run): links to neither are wanted

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 ITEM = re.compile(r"(\d+\.|-) +")
 ENUMERATOR = re.compile(r"^(\(?\w+)([.)])(?= )")  # "D. Kingma" would be item D of a list
 SPECIAL = re.compile(r"([\\*|_])")
+SPANS = re.compile(r"(`[^`]+`|(?<!\w)\*[A-Z][^*`]+\*(?!\w))")  # `code`, or the *Title* of a work
 
 
 def to_rst(lines: Sequence[str]) -> list[str]:
@@ -51,7 +52,7 @@ def _prose(block: Sequence[str]) -> list[str]:
 
 def _inline(text: str) -> str:
     """Code spans become literals; *titles* stay italic; every other mark of RST is escaped."""
-    parts = re.split(r"(`[^`]+`|(?<!\w)\*[A-Z][^*`]+\*(?!\w))", text)
+    parts = SPANS.split(text)
     return "".join(
         _code(p) if p.startswith("`") and p.endswith("`") and len(p) > 2 else _text(p) for p in parts
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 import textwrap
 from dataclasses import dataclass
@@ -215,3 +216,84 @@ def test_an_option_without_a_text_is_refused():
 
     with pytest.raises(ValueError, match=r"Silent\.loud has no text"):
         list(options_of(Silent))
+
+
+LISTED = """The GAN.
+
+I. Goodfellow et al., *Generative Adversarial Nets*, NeurIPS 2014.
+
+Deviations from the papers:
+1. Adam with `beta1` 0.5, whose rate
+   is 1e-3, instead of *SGD*.
+2. No decay.
+
+After it: none of the list.
+"""
+STATED = """The GAN.
+
+Deviations from the paper: none in the objective;
+networks are `recipes.gan`'s.
+"""
+
+
+def test_deviations_are_read_from_a_docstring():
+    from deviations import deviations_of
+
+    assert deviations_of(LISTED) == [
+        "Adam with `beta1` 0.5, whose rate is 1e-3, instead of *SGD*.",
+        "No decay.",
+    ]
+    assert deviations_of(STATED) == "none in the objective; networks are `recipes.gan`'s."
+
+
+def test_deviations_keep_code_and_titles():
+    from deviations import paragraph
+
+    parts = paragraph("With `beta1`, not *SGD* or a * b_c.").children
+    assert [(part.tagname, part.astext()) for part in parts] == [
+        ("#text", "With "),
+        ("literal", "beta1"),
+        ("#text", ", not "),
+        ("emphasis", "SGD"),
+        ("#text", " or a * b_c."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("docstring", "message"),
+    [
+        ("The GAN.", "0 lines 'Deviations from"),
+        (LISTED + LISTED, "2 lines 'Deviations from"),
+        ("Deviations from the paper:\n\n1. Adam.", "no deviation is listed"),
+        ("Deviations from the paper:\n1. Adam.\n3. No decay.", r"'3. No decay.' .* expected '2\. "),
+        ("Deviations from the paper:\n1. Adam.\nMore prose.", r"'More prose.' .* expected '2\. "),
+    ],
+)
+def test_a_docstring_without_a_list_of_deviations_is_refused(docstring, message):
+    from deviations import deviations_of
+
+    with pytest.raises(ValueError, match=message):
+        deviations_of(docstring)
+
+
+METHOD_PAGES = sorted((DOCS / "algorithms").glob("*.md"))
+SECTIONS = ("What is logged", "Deviations from the paper", "Results", "Commands", "Options")
+
+
+@pytest.mark.parametrize("path", METHOD_PAGES, ids=lambda path: path.stem)
+def test_a_method_page_has_its_sections_in_order_and_includes_the_deviations(path):
+    from deviations import deviations_of
+
+    text = path.read_text(encoding="utf-8")
+    headings = [title.replace("papers", "paper") for title in re.findall(r"^## (.+)$", text, re.MULTILINE)]
+    assert [title for title in headings if title in SECTIONS] == list(SECTIONS)
+    section = re.search(r"^## Deviations from the papers?\n(.*?)^## ", text, re.MULTILINE | re.DOTALL)[1]
+    (name,) = re.findall(r"^```\{deviations\} (\S+)\n```$", section, re.MULTILINE)
+    assert deviations_of(importlib.import_module(name).__doc__)
+    assert not re.search(r"^\d+\. ", section, re.MULTILINE), (
+        "numbered by hand; the docstring is their one place"
+    )
+
+
+def test_there_are_method_pages():
+    assert len(METHOD_PAGES) >= 14
