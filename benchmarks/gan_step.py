@@ -66,7 +66,7 @@ def ours(method: Method, data: Dataset, folder: Path, precision: Precision = "fp
 
 def competitors(method: Method, data: Dataset, folder: Path) -> dict[str, Steps]:
     """By name; the first is what the others are compared with."""
-    plain = data.images if method == "toy" else data.images.float() / 127.5 - 1
+    plain = data.x if method == "toy" else data.x.float() / 127.5 - 1
     batch = BATCH[method]
     found = {
         "pushforward": ours(method, data, folder),

@@ -136,7 +136,7 @@ def check_carried(images: Dataset) -> None:
     with tempfile.TemporaryDirectory() as folder:
         theirs, ours = pythae_trainer(images, Path(folder)).model, fresh(images)
     carry_over(theirs, ours)
-    u = images.images[:8].float() / 255
+    u = images.x[:8].float() / 255
     with torch.no_grad():
         mu, log_var = ours.posterior(2 * u - 1)
         encoded = theirs.encoder(u)
@@ -162,7 +162,7 @@ def main() -> None:
         images, validation = split_validation(splits.train, 0.05)
         assert validation is not None
         check_carried(images)
-        x_validation, x_test = to_float(validation.images), to_float(splits.test.images[:LIMIT])
+        x_validation, x_test = to_float(validation.x), to_float(splits.test.x[:LIMIT])
         for seed in range(args.seeds):
             for name, run in COMPETITORS.items():
                 model, steps = run(images, x_validation, args.seconds, seed)

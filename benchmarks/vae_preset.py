@@ -34,7 +34,7 @@ def ours(minutes: float, seed: int) -> dict[str, Any]:
 
     preset = find_preset("vae", "mnist")
     shared = {**preset.train, "data": DATA, "minutes": minutes, "seed": seed, "sample_every": 0}
-    x_test = to_float(load_splits(DATA).test.images[:LIMIT])
+    x_test = to_float(load_splits(DATA).test.x[:LIMIT])
     with tempfile.TemporaryDirectory() as folder:
         run = pushforward.train("vae", options=preset.options, run=str(Path(folder) / "run"), **shared)
         last, best = pushforward.load(run), pushforward.load(run, which="best")
@@ -56,8 +56,8 @@ def pythae(minutes: float, seed: int) -> dict[str, Any]:
     splits = load_splits(DATA)
     images, validation = split_validation(splits.train, 0.05)
     assert validation is not None
-    x_test = to_float(splits.test.images[:LIMIT])
-    model, steps = train_pythae(images, to_float(validation.images), 60 * minutes, seed)
+    x_test = to_float(splits.test.x[:LIMIT])
+    model, steps = train_pythae(images, to_float(validation.x), 60 * minutes, seed)
     return {"steps": steps, "iwae100": max(bound(model, x_test, grey_encoder=g) for g in (False, True))}
 
 

@@ -47,7 +47,7 @@ def ours(images: Dataset, folder: Path, precision: Precision = "fp32") -> Steps:
 
 
 def bare(images: Dataset) -> Steps:
-    data = images.images.flatten(1).float() / 255
+    data = images.x.flatten(1).float() / 255
     encoder = torch.nn.Sequential(
         torch.nn.Linear(784, HIDDEN), torch.nn.ReLU(), torch.nn.Linear(HIDDEN, 2 * LATENT)
     )
@@ -126,7 +126,7 @@ def pythae_trainer(images: Dataset, folder: Path) -> Any:
 
     config = VAEConfig(input_dim=(1, 28, 28), latent_dim=LATENT, reconstruction_loss="bce")
     model = VAE(config, encoder=Encoder(), decoder=Decoder())
-    x = images.images.float() / 255
+    x = images.x.float() / 255
     training = BaseTrainerConfig(
         output_dir=str(folder),
         num_epochs=1,

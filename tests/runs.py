@@ -54,7 +54,7 @@ def small_images(n: int = 37, shape: tuple[int, int, int] = SHAPE) -> Dataset:
     generator = torch.Generator().manual_seed(7)
     images = torch.randint(0, 256, (n, *shape), generator=generator, dtype=torch.uint8)
     return Dataset(
-        images=images,
+        x=images,
         labels=torch.arange(n) % 2,
         names=tuple(f"image {i}" for i in range(n)),
         classes=("even", "odd"),

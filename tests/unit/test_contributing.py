@@ -65,7 +65,7 @@ def test_it_conforms_as_a_run(dae, test, tmp_path):
 
 
 def test_it_trains_and_loads(dae, tmp_path):
-    images = small_images(60).images
+    images = small_images(60).x
     np.savez(tmp_path / "blobs.npz", images=images[:, 0].numpy())
     folder = pushforward.train(
         dae,

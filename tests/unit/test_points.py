@@ -112,7 +112,7 @@ def test_a_loaded_model_is_one_of_points(ring_gan):
 
 def test_a_vae_of_points_encodes_them_and_is_not_bound_to_pixels(ring_vae):
     model = load(ring_vae)
-    x = load_splits("ring", limit=5).train.images * 3
+    x = load_splits("ring", limit=5).train.x * 3
     assert model.encode(x).shape == (5, 2)
     assert model.reconstruct(x).shape == (5, 2)
     assert model.decode(100 * torch.ones(1, 2)).abs().max() > 1
@@ -136,7 +136,7 @@ def test_samples_go_to_a_picture_and_an_array_that_data_reads_again(ring_gan, tm
     facts = said(capsys, "sample", ring_gan, "--n", 20, "--out", tmp_path / "x.npz")
     assert facts["n"] == 20
     again = load_dataset(str(tmp_path / "x.npz"))
-    assert torch.equal(again.images, load(ring_gan).sample(20))
+    assert torch.equal(again.x, load(ring_gan).sample(20))
     said(capsys, "sample", ring_gan, "--out", tmp_path / "x.png")
     assert Image.open(tmp_path / "x.png").size == (576, 576)
 

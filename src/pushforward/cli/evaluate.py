@@ -71,10 +71,10 @@ def run(argv: list[str]) -> None:
     config, model = open_run(options.run, which=options.which)
     with Console(stderr=True).status("reading the images and measuring"):
         shown = images_for(config, model, data=options.data, split=options.split)
-        images = pick(shown.images, _limit(options), options.seed)
+        images = pick(shown.data, _limit(options), options.seed)
         evaluation = evaluate(
             model,
-            images.images,
+            images.x,
             modes=images.modes,
             source=images.scan.source,
             k=options.k,
@@ -84,9 +84,9 @@ def run(argv: list[str]) -> None:
         )
     notes = [shown.note] if shown.note else []
     what = f"{noun(model.shape)}s"
-    if options.limit is None and len(images) < len(shown.images):
+    if options.limit is None and len(images) < len(shown.data):
         notes.append(
-            f"{options.likelihood} is costly, so on {len(images)} of {len(shown.images):,} {what}; "
+            f"{options.likelihood} is costly, so on {len(images)} of {len(shown.data):,} {what}; "
             "--limit for more"
         )
     content = {

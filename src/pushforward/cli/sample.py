@@ -126,7 +126,7 @@ def _write_points(drawn: Drawn, options: SampleOptions, kind: Kind, out: Path) -
     written = []
     if kind == "grid":
         try:
-            real = images_for(drawn.config, drawn.model).images.images
+            real = images_for(drawn.config, drawn.model).data.x
         except UserError as error:
             print(f"note    without real points behind the samples: {error}", file=sys.stderr)
             real = drawn.samples[:0]
@@ -157,5 +157,5 @@ def _draw(options: SampleOptions) -> Drawn:
     shown = images_for(config, model, split="train")
     if shown.note:
         print(f"note    {shown.note}", file=sys.stderr)
-    codes = model.aggregate(shown.images.images, components=options.components, seed=options.seed)
+    codes = model.aggregate(shown.data.x, components=options.components, seed=options.seed)
     return Drawn(config, model, model.sample_aggregate(n, codes, seed=options.seed))

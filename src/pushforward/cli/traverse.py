@@ -61,7 +61,7 @@ def run(argv: list[str]) -> None:
     config, model = open_run(options.run, which=options.which)
     require_images(model, "traverse")
     require(model, Encodes, Decodes)
-    held_out = images_for(config, model).images.images
+    held_out = images_for(config, model).data.x
     found = codes(model, held_out[:1000])
     kl = found.kl
     dims = _dims(options.dims, found.order)

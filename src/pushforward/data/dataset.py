@@ -17,13 +17,13 @@ from pushforward.data.splits import divide, read_unique, require_usable
 class Dataset:
     """Images or points in memory.
 
-    images: uint8, N C H W; or points, float32, N D, which are never scaled. labels: int64, N, indices into
+    x: images, uint8, N C H W; or points, float32, N D, which are never scaled. labels: int64, N, indices into
     `classes`, or None. names: one a row, the file's path in the source or "row 17". fingerprint: SHA-256 over
     shape, classes, and every row's pixels and label in row order (names are left out); equal on every
     machine. modes: of points that come from a known mixture.
     """
 
-    images: Tensor
+    x: Tensor
     labels: Tensor | None
     names: tuple[str, ...]
     classes: tuple[str, ...] | None
@@ -32,17 +32,17 @@ class Dataset:
     modes: Modes | None = None
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.x)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(channels, height, width) of images, (d,) of points."""
-        return tuple(self.images.shape[1:])
+        return tuple(self.x.shape[1:])
 
     @classmethod
     def of(
         cls,
-        images: Tensor,
+        x: Tensor,
         labels: Tensor | None = None,
         *,
         names: Sequence[str] | None = None,
@@ -54,22 +54,22 @@ class Dataset:
         if labels is not None and classes is None:
             classes = [str(i) for i in range(int(labels.max()) + 1)]
         words = None if labels is None or classes is None else [classes[i] for i in labels.tolist()]
-        marks = digests(images.cpu().numpy())
+        marks = digests(x.cpu().numpy())
         return cls(
-            images,
+            x,
             labels,
-            tuple(names or (f"row {i}" for i in range(len(images)))),
+            tuple(names or (f"row {i}" for i in range(len(x)))),
             None if classes is None else tuple(classes),
-            scan or Scan("memory", len(images)),
-            fingerprint(images.shape[1:], marks, words, classes),
+            scan or Scan("memory", len(x)),
+            fingerprint(x.shape[1:], marks, words, classes),
             modes,
         )
 
     def subset(self, rows: Tensor | Sequence[int]) -> Dataset:
         """The given rows, in the given order, with a fingerprint of their own."""
-        index = torch.as_tensor(rows, dtype=torch.int64, device=self.images.device)
+        index = torch.as_tensor(rows, dtype=torch.int64, device=self.x.device)
         return Dataset.of(
-            self.images[index],
+            self.x[index],
             None if self.labels is None else self.labels[index],
             names=[self.names[i] for i in index.tolist()],
             classes=self.classes,
@@ -80,7 +80,7 @@ class Dataset:
     def to(self, device: torch.device | str) -> Dataset:
         """The same data set with its tensors on `device`."""
         labels = None if self.labels is None else self.labels.to(device)
-        return replace(self, images=self.images.to(device), labels=labels)
+        return replace(self, x=self.x.to(device), labels=labels)
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class Stream:
         rows = self._rows(name, position + self._rank * n, n)
         self._positions[name] = position + n * self._world
         label = None if source.labels is None else source.labels.index_select(0, rows)
-        return Batch(to_float(source.images.index_select(0, rows)), label, rows)
+        return Batch(to_float(source.x.index_select(0, rows)), label, rows)
 
     @property
     def images(self) -> int:

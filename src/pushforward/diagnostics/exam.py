@@ -41,7 +41,7 @@ class Reference:
     """Real data, measured once: their modes or cells, their spread, their near-duplicates."""
 
     def __init__(self, data: Dataset, n: int) -> None:
-        real = pooled_pixels(to_float(data.images[shuffled(len(data), seed=0)[:n]].cpu()))
+        real = pooled_pixels(to_float(data.x[shuffled(len(data), seed=0)[:n]].cpu()))
         self.modes = data.modes
         self.spread = diversity.mean_distance(real)
         if self.modes is None:

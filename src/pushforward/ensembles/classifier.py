@@ -89,7 +89,7 @@ def tell_apart(
             )
             network = _trained(_network(data, options).to(device), draw, sample, options)
             with torch.no_grad():
-                own = [_scores(network, data.images[rows].to(device)) for rows in part.split(AT_ONCE)]
+                own = [_scores(network, data.x[rows].to(device)) for rows in part.split(AT_ONCE)]
                 fakes = [_scores(network, sample(len(rows))) for rows in part.split(AT_ONCE)]
             logits[part] = torch.cat(own)
             right += float((torch.cat(own) > 0).sum() + (torch.cat(fakes) < 0).sum())
@@ -122,7 +122,7 @@ def _network(data: Dataset, options: ClassifierOptions) -> nn.Module:
         c, h, w = shape
         return dcgan_critic((c, h, w), width=options.classifier_width, normalisation="none")
     mlp = mlp_critic(shape, options.classifier_hidden)
-    return mlp if len(shape) == 3 else nn.Sequential(_Standardised(data.images), mlp)
+    return mlp if len(shape) == 3 else nn.Sequential(_Standardised(data.x), mlp)
 
 
 class _Standardised(nn.Module):

@@ -45,16 +45,16 @@ def cells(budget: Budget, seeds: Sequence[int]) -> list[Cell]:
 def run(cell: Cell) -> dict[str, float]:
     """The distances of one trained model's samples."""
     splits = load_splits("mnist5k")
-    real = to_float(splits.train.images)
+    real = to_float(splits.train.x)
     features = pixel_components(real, components=FEATURES)
     model = _fit(splits.train, cell)
-    mixture = model.aggregate(splits.train.images, seed=cell.seed)
+    mixture = model.aggregate(splits.train.x, seed=cell.seed)
     z = torch.randn(DRAWS, 10, generator=torch.Generator().manual_seed(cell.seed))
     images = {
         PRIOR: model.decode(z),
         AGGREGATE: model.sample_aggregate(DRAWS, mixture, seed=cell.seed),
-        CODES: model.reconstruct(splits.test.images),
-        TEST: to_float(splits.test.images),
+        CODES: model.reconstruct(splits.test.x),
+        TEST: to_float(splits.test.x),
     }
     return {name: frechet_distance(features(x), features(real)) for name, x in images.items()}
 

@@ -95,7 +95,7 @@ def _evaluate(model: BetaVAE, images: Dataset) -> tuple[float, float]:
     torch.manual_seed(0)
     rates, distortions = [], []
     for _ in range(DRAWS):
-        x = model.likelihood.prepare(to_float(images.images))
+        x = model.likelihood.prepare(to_float(images.x))
         mu, log_var = model.posterior(x)
         decoded = model.decoder(reparameterize(mu, log_var))
         rates.append(gaussian_kl(mu, log_var).sum(1).mean().item())

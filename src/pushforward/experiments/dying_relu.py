@@ -85,7 +85,7 @@ def run(cell: Cell) -> dict[str, float]:
     splits = load_splits("ring")
     if cell.method == ORACLE:
         order = torch.randperm(len(splits.test), generator=torch.Generator().manual_seed(cell.seed))
-        two = splits.test.images[order[: 2 * SAMPLES]].split(SAMPLES)
+        two = splits.test.x[order[: 2 * SAMPLES]].split(SAMPLES)
         return {SCORE: sliced_wasserstein(*two)}
     model = initial_model(cell)
     z = torch.randn(PROBES, model.latent_dim, generator=torch.Generator().manual_seed(cell.seed))
@@ -139,7 +139,7 @@ def _look(model: AdversarialModel, z: Tensor, held_out: Dataset) -> tuple[dict[s
     with watched(model.generator) as layers:
         x = model.decode(z)
     silent = dict(zip(SILENT, (layer.share for layer in layers.values()), strict=True))
-    return {SCORE: sliced_wasserstein(x[:SAMPLES], held_out.images[:SAMPLES]), **silent}, x
+    return {SCORE: sliced_wasserstein(x[:SAMPLES], held_out.x[:SAMPLES]), **silent}, x
 
 
 def rows(results: Results) -> list[Row]:

@@ -16,7 +16,7 @@ from pushforward.data import load_splits
 
 @functools.cache
 def _training_images(image_size: int | None) -> Tensor:
-    return load_splits("mnist5k", image_size=image_size).train.images
+    return load_splits("mnist5k", image_size=image_size).train.x
 
 
 def digits(n: int, *, seed: int, image_size: int | None = None) -> Float[Tensor, "n 1 h w"]:

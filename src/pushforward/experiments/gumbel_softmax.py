@@ -171,7 +171,7 @@ def held_out_bound(algorithm: Any, images: Dataset, draws: int, seed: int) -> fl
         bound = lambda x: algorithm.bound(x, draws)  # noqa: E731
     else:
         bound = lambda x: algorithm.log_prob(x, k=draws)  # noqa: E731
-    chunks = images.images.split(max(1, DRAWN_AT_ONCE // draws))
+    chunks = images.x.split(max(1, DRAWN_AT_ONCE // draws))
     return float(torch.cat([bound(to_float(chunk)) for chunk in chunks]).double().mean())
 
 

@@ -36,7 +36,7 @@ def sample(cell: Cell, train: Dataset, test: Dataset) -> torch.Tensor:
     """2,500 samples of the trained method, or held-out points."""
     if cell.method == ORACLE:
         generator = torch.Generator().manual_seed(cell.seed)
-        return test.images[torch.randperm(len(test), generator=generator)[:SAMPLES]]
+        return test.x[torch.randperm(len(test), generator=generator)[:SAMPLES]]
     asked = cell.options
     options = {k: tuple(v) if isinstance(v, list) else v for k, v in asked["options"].items()}
     if "components" in asked:

@@ -37,8 +37,8 @@ class Classifier:
 
 def unseen(digits: Dataset, seen: Dataset) -> Dataset:
     """The digits that are not among those seen."""
-    known = set(digests(seen.images.numpy()))
-    marks = digests(digits.images.numpy())
+    known = set(digests(seen.x.numpy()))
+    marks = digests(digits.x.numpy())
     rows = [i for i, mark in enumerate(marks) if mark not in known]
     if not rows:
         raise UserError("digits: all of them were seen; give others too")
@@ -52,7 +52,7 @@ def train_classifier(digits: Dataset, *, seed: int, epochs: int = EPOCHS) -> Cla
     reach = side // 14
     with aside(seed), torch.enable_grad():
         order = torch.randperm(len(digits))
-        x, y = to_float(digits.images[order]), digits.labels[order]
+        x, y = to_float(digits.x[order]), digits.labels[order]
         network = _network(side, int(y.max()) + 1)
         steps = epochs * -(-(len(x) - kept) // BATCH)
         optimizer = torch.optim.Adam(network.parameters(), lr=2e-3, fused=True)

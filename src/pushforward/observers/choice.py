@@ -43,7 +43,7 @@ def adversarial_observers(
         return observers
     if data.shape == (2,):
         often = -(-steps // FRAMES) if every is None else every  # rounded up, or the last two would be alike
-        observers.append(LandscapeAnimation(data.images[shuffled(len(data), seed=0)[:MEASURED]], every=often))
+        observers.append(LandscapeAnimation(data.x[shuffled(len(data), seed=0)[:MEASURED]], every=often))
     elif len(data.shape) == 3:
         observers.append(GridAnimation())
     return observers
@@ -51,7 +51,7 @@ def adversarial_observers(
 
 def _scale(data: Dataset) -> float:
     """Standard deviation over all coordinates."""
-    rows = data.images[shuffled(len(data), seed=0)[:MEASURED]]
+    rows = data.x[shuffled(len(data), seed=0)[:MEASURED]]
     return float(torch.std(to_float(rows).double(), correction=0))
 
 

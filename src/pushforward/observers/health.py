@@ -60,9 +60,9 @@ class AdversarialHealth(Observer):
         self.batch_size = batch_size
         self.remedies = remedies or {}
         self.sigmoid = sigmoid
-        self._points = data.images.ndim == 2
+        self._points = data.x.ndim == 2
         self._reference: Reference | None = None
-        self._real = data.images[shuffled(len(data), seed=1)[:SCORED_POINTS]]
+        self._real = data.x[shuffled(len(data), seed=1)[:SCORED_POINTS]]
 
     def due(self, clock: Clock) -> bool:
         """Every `every` steps and at the end, but not at step 0."""
@@ -117,7 +117,7 @@ class AdversarialHealth(Observer):
             rows = torch.randint(len(self.data), (n or self.batch_size,))
             labels = self.data.labels
             return Batch(
-                to_float(self.data.images[rows].to(device)),
+                to_float(self.data.x[rows].to(device)),
                 None if labels is None else labels[rows].to(device),
                 rows,
             )

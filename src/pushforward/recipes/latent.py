@@ -76,9 +76,9 @@ class LatentRecipe(LatentHyperparameters):
         if self.likelihood != "bernoulli" or self.binarization != "static":
             return images
         generator = torch.Generator().manual_seed(0)
-        threshold = torch.rand(images.images.shape, generator=generator)
-        binary = (images.images / 255 > threshold).to(torch.uint8) * 255
-        return replace(images, images=binary)
+        threshold = torch.rand(images.x.shape, generator=generator)
+        binary = (images.x / 255 > threshold).to(torch.uint8) * 255
+        return replace(images, x=binary)
 
     def check(self) -> None:
         """Raise UserError at the first value that cannot be."""

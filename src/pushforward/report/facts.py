@@ -126,7 +126,7 @@ def _evaluation(model: Model, images: Images) -> Evaluation:
     if len(model.shape) == 1:
         n = min(len(images.held_out), MOST_POINTS)
     chosen = pick(images.held_out, n, 0)
-    return evaluate(model, chosen.images, modes=chosen.modes, k=k)
+    return evaluate(model, chosen.x, modes=chosen.modes, k=k)
 
 
 def _model(folder: Path, notes: list[str]) -> Model | None:

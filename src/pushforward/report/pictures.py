@@ -121,7 +121,7 @@ def pairs(model: Model, images: Images) -> list[Pair]:
     """Held-out images above their reconstructions, from the best to the worst of all that were looked at."""
     if not model.can(Reconstructs):
         return []
-    x = to_float(images.held_out.images[:500])
+    x = to_float(images.held_out.x[:500])
     x_hat = model.reconstruct(x)
     errors = mean_squared_error(x, x_hat)
     order = errors.argsort()
@@ -287,11 +287,11 @@ def take(facts: Facts) -> Pictures:
     if images is None or evaluation is None:
         return Pictures(frames, samples)
     shown = pick(images.held_out, MAP_POINTS, 0)
-    found = codes(model, shown.images) if model.can(Encodes) and len(shown) > 1 else None
+    found = codes(model, shown.x) if model.can(Encodes) and len(shown) > 1 else None
     return Pictures(
         frames,
         samples,
-        data=data_grid(images.train.images),
+        data=data_grid(images.train.x),
         pairs=pairs(model, images),
         walks=walks(model, found) if found else None,
         plane=decoded_plane(model, found) if found else None,
@@ -306,7 +306,7 @@ def _of_points(facts: Facts, model: Model) -> Pictures:
     if facts.images is None or facts.evaluation is None:
         return Pictures(frames)
     shown = pick(facts.images.held_out, MAP_POINTS, 0)
-    found = codes(model, shown.images) if model.can(Encodes) and len(shown) > 1 else None
+    found = codes(model, shown.x) if model.can(Encodes) and len(shown) > 1 else None
     return Pictures(
         frames,
         bars=kl_bars(facts.evaluation),

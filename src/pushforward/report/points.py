@@ -28,7 +28,7 @@ def cloud(model: Model, real: Dataset) -> Cloud | None:
     """New points, and held-out ones behind them; None where the model cannot sample."""
     if not model.can(Samples):
         return None
-    scene = Scene.of(real.images)
+    scene = Scene.of(real.x)
     seen = scene.see(model.sample(DRAWN))
     left, right, bottom, top = scene.limits
     inside = (seen >= torch.tensor([left, bottom])) & (seen <= torch.tensor([right, top]))

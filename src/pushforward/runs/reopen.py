@@ -29,7 +29,7 @@ class Shown:
     training), or the empty string.
     """
 
-    images: Dataset
+    data: Dataset
     split: str
     note: str = ""
 
@@ -75,9 +75,9 @@ def images_for(
     scaled and converted as the model needs them. Raises UserError where there are none that fit.
     """
     shown = _own(config, split or "test") if data is None else _other(config, model, data, split)
-    if shown.images.shape != model.shape:
+    if shown.data.shape != model.shape:
         raise UserError(
-            f"--data {data or config.train.data}: {size_of(shown.images.shape)}, but the model takes "
+            f"--data {data or config.train.data}: {size_of(shown.data.shape)}, but the model takes "
             f"{size_of(model.shape)}; give some of those"
         )
     return shown

@@ -255,7 +255,7 @@ class _Run:
         if self.validation is not None and validate is not None:
             observers.append(
                 validate(
-                    self.validation.images,
+                    self.validation.x,
                     every=max(1, steps // 20),
                     cure=collapse_cure(self.config),
                 )
@@ -272,7 +272,7 @@ class _Run:
 
 def _sampling(data: Dataset, every: int) -> Observer:
     """What shows samples of a model of these data."""
-    return PointPictures(data.images, every=every) if len(data.shape) == 1 else SamplePictures(every=every)
+    return PointPictures(data.x, every=every) if len(data.shape) == 1 else SamplePictures(every=every)
 
 
 def identity(config: RunConfig) -> dict[str, Any]:

@@ -216,7 +216,7 @@ def test_two_images_are_learned_through_the_code(name):
     """A code has to tell them apart; the best bound of two equally frequent images is -ln 2."""
     torch.manual_seed(0)
     images = torch.randint(0, 2, (2, 1, 8, 8), dtype=torch.uint8) * 255
-    data = replace(small_images(2), images=images)
+    data = replace(small_images(2), x=images)
     options = {"latent": "bernoulli", "latent_dim": 8, "hidden": (32,), "lr": 3e-2}
     model = VAERecipe(
         estimator=name, samples=2, likelihood="bernoulli", binarization="static", **options

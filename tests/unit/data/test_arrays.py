@@ -49,7 +49,7 @@ def test_pixels_without_a_meaning_are_refused(pixels):
 def test_npz_keys(tmp_path, key, labels):
     arrays = {key: noise(0, 5, 8, 9)} | ({labels: np.array([3, 1, 10, 3, 1])} if labels else {})
     data = load_dataset(npz(tmp_path, **arrays))
-    assert np.array_equal(data.images[:, 0].numpy(), arrays[key])
+    assert np.array_equal(data.x[:, 0].numpy(), arrays[key])
     assert data.names[4] == "row 4"
     if labels:
         assert data.classes == ("1", "3", "10")
@@ -65,7 +65,7 @@ def test_npz_layouts(tmp_path, channels):
     for images in (last, first):
         data = load_dataset(npz(tmp_path, images=images))
         assert data.shape == (channels, 9, 10)
-        assert np.array_equal(data.images.numpy(), first)
+        assert np.array_equal(data.x.numpy(), first)
 
 
 def test_npz_with_a_test_part(tmp_path):
@@ -91,7 +91,7 @@ def test_arrays_are_resized_and_converted_as_files_are(tmp_path):
     clear[1, 0, 0, 3] = 255
     data = load_dataset(npz(tmp_path, images=clear))
     assert data.shape == (3, 8, 8)
-    assert (data.images[0] == 255).all()
+    assert (data.x[0] == 255).all()
     assert data.scan.converted == {"alpha composited on white": 2}
 
 
@@ -153,12 +153,12 @@ def idx_folder(root, *parts, pack=False, sizes=(6, 3)):
 def test_an_idx_folder_brings_its_split(tmp_path, pack):
     splits = load_splits(idx_folder(tmp_path, "train", "t10k", pack=pack))
     assert splits.how == "official"
-    assert np.array_equal(splits.train.images[:, 0].numpy(), noise(0, 6, 8, 9))
-    assert np.array_equal(splits.test.images[:, 0].numpy(), noise(1, 3, 8, 9))
+    assert np.array_equal(splits.train.x[:, 0].numpy(), noise(0, 6, 8, 9))
+    assert np.array_equal(splits.test.x[:, 0].numpy(), noise(1, 3, 8, 9))
     assert splits.train.labels.tolist() == [0, 1, 2, 0, 1, 2]
     assert splits.train.classes == ("0", "1", "2")
     assert splits.test.names[0] == "test row 0"
-    splits.train.images[0, 0, 0, 0] = 1  # torch would warn of memory that cannot be written
+    splits.train.x[0, 0, 0, 0] = 1  # torch would warn of memory that cannot be written
 
 
 def test_a_part_alone_is_split_by_content(tmp_path):
@@ -204,5 +204,5 @@ def test_labels_that_do_not_match_are_refused(tmp_path):
 
 def test_an_array_source_can_be_trained_on(tmp_path):
     data = load_dataset(npz(tmp_path, images=noise(0, 4, 8, 8)))
-    assert data.images.dtype == torch.uint8
-    assert data.images.is_contiguous()
+    assert data.x.dtype == torch.uint8
+    assert data.x.is_contiguous()

@@ -106,7 +106,7 @@ def test_a_name_wins_over_a_folder_of_that_name(tmp_path, monkeypatch):
 def test_a_subset_takes_rows_with_all_that_belongs_to_them():
     data = load_dataset("digits")
     part = data.subset([5, 3])
-    assert torch.equal(part.images, data.images[[5, 3]])
+    assert torch.equal(part.x, data.x[[5, 3]])
     assert torch.equal(part.labels, data.labels[[5, 3]])
     assert part.names == (data.names[5], data.names[3])
     assert part.classes == data.classes
@@ -117,7 +117,7 @@ def test_a_subset_takes_rows_with_all_that_belongs_to_them():
 def test_moving_keeps_everything():
     data = load_dataset("digits")
     moved = data.to("cpu")
-    assert torch.equal(moved.images, data.images)
+    assert torch.equal(moved.x, data.x)
     assert moved.fingerprint == data.fingerprint
 
 

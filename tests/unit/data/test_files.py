@@ -32,7 +32,7 @@ def test_sub_folders_are_labels_and_paths_the_order(pets):
     assert data.labels.tolist() == [0, 0, 1, 1]
     assert data.shape == (3, 40, 32)
     for row in range(4):
-        assert np.array_equal(data.images[row].permute(1, 2, 0).numpy(), np.asarray(picture(row)))
+        assert np.array_equal(data.x[row].permute(1, 2, 0).numpy(), np.asarray(picture(row)))
 
 
 @pytest.mark.parametrize("names", [["1.png", "2.png"], ["all/1.png", "all/2.png"], ["1.png", "cat/2.png"]])
@@ -94,7 +94,7 @@ def test_grey_stays_grey_unless_there_is_colour(tmp_path):
     mixed = load_dataset(str(tmp_path))
     assert mixed.shape == (3, 16, 16)
     assert mixed.scan.converted == {"grey to RGB": 2}
-    assert (mixed.images[0] == mixed.images[0, :1]).all()
+    assert (mixed.x[0] == mixed.x[0, :1]).all()
 
 
 def test_sizes_that_differ_need_an_image_size(tmp_path):

@@ -18,9 +18,9 @@ def test_mnist5k_holds_500_of_each_digit():
     data = load_dataset("mnist5k")
     assert data.shape == (1, 28, 28)
     assert data.labels.bincount().tolist() == [500] * 10
-    assert data.images.max() == 255
-    assert data.images[:, :, 0].float().mean() < 1  # digits leave the edges black: rows and columns are right
-    assert data.images[:, :, 14].float().mean() > 50
+    assert data.x.max() == 255
+    assert data.x[:, :, 0].float().mean() < 1  # digits leave the edges black: rows and columns are right
+    assert data.x[:, :, 14].float().mean() > 50
 
 
 def test_digits_are_those_of_scikit_learn():
@@ -28,7 +28,7 @@ def test_digits_are_those_of_scikit_learn():
 
     ours, theirs = load_dataset("digits"), load_digits()
     assert np.array_equal(ours.labels.numpy(), theirs.target)
-    assert np.array_equal(ours.images[:, 0].numpy(), np.rint(theirs.images * 255 / 16))
+    assert np.array_equal(ours.x[:, 0].numpy(), np.rint(theirs.images * 255 / 16))
 
 
 def test_the_table_does_not_import_torch():
@@ -74,7 +74,7 @@ def test_mnist10k_gives_the_bytes_back(home):
         fractions = np.round(images[digit] / 255, 3).ravel().tolist()
         (folder / f"{digit}.json").write_text(json.dumps({"data": fractions}))
     data = load_dataset("mnist10k")
-    assert np.array_equal(data.images[:, 0].numpy(), images)
+    assert np.array_equal(data.x[:, 0].numpy(), images)
     assert data.labels.tolist() == list(range(10))
 
 

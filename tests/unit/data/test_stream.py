@@ -110,7 +110,7 @@ def test_the_data_are_not_copied_nor_changed():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         draw().x.zero_()
-    assert torch.equal(data.images, numbered(6).images)
+    assert torch.equal(data.x, numbered(6).x)
 
 
 @pytest.mark.parametrize(("batch_size", "world"), [(5, 2), (0, 1), (-4, 2), (1, 3)])

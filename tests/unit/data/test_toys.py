@@ -61,11 +61,11 @@ def test_a_seed_fixes_the_points_and_another_gives_others():
 def test_the_named_ring_is_float_points_with_known_modes(ring):
     assert (len(ring.train), len(ring.test), ring.how) == (100_000, 10_000, "official")
     assert ring.train.shape == (2,)
-    assert ring.train.images.dtype == torch.float32
+    assert ring.train.x.dtype == torch.float32
     assert len(ring.train.modes) == 8
     assert ring.train.classes[:3] == ("0°", "45°", "90°")
     centre = torch.from_numpy(ring.train.modes.centres)[ring.train.labels[:100]]
-    assert (ring.train.images[:100] - centre).norm(dim=1).max() < 0.06
+    assert (ring.train.x[:100] - centre).norm(dim=1).max() < 0.06
 
 
 def test_the_ring_is_the_same_on_every_machine(ring):
@@ -75,12 +75,12 @@ def test_the_ring_is_the_same_on_every_machine(ring):
 def test_a_stream_never_scales_points(ring):
     batch = Stream({"data": ring.train}, batch_size=50, seed=0)()
     assert batch.x.dtype == torch.float32
-    assert torch.equal(batch.x, ring.train.images[batch.index])
+    assert torch.equal(batch.x, ring.train.x[batch.index])
 
 
 def test_a_limit_keeps_points_and_their_modes():
     few = load_splits("ring", limit=100)
-    assert few.train.images.shape == (100, 2)
+    assert few.train.x.shape == (100, 2)
     assert len(few.train.modes) == 8
     assert len(few.train.subset([3, 5]).modes) == 8
 
@@ -133,7 +133,7 @@ def test_held_out_stacks_share_no_digit_with_training():
 def test_stacked_mnist_can_be_resized_and_limited():
     few = load_splits("stacked-mnist", image_size=16, limit=20)
     assert few.train.shape == (3, 16, 16)
-    assert few.train.images.dtype == torch.uint8
+    assert few.train.x.dtype == torch.uint8
 
 
 def test_points_of_ones_own(tmp_path):
@@ -142,7 +142,7 @@ def test_points_of_ones_own(tmp_path):
     mine = load_dataset(str(tmp_path / "mine.npz"))
     assert mine.shape == (3,)
     assert mine.modes is None
-    np.testing.assert_array_equal(mine.images.numpy(), points.astype(np.float32))
+    np.testing.assert_array_equal(mine.x.numpy(), points.astype(np.float32))
     splits = load_splits(str(tmp_path / "mine.npz"))
     assert len(splits.train) + len(splits.test) == 300
     assert 10 < len(splits.test) < 60

@@ -22,7 +22,7 @@ def test_the_ratio_of_two_gaussians_is_found():
     """Real N(0, 1), model N(1, 1): ln P_model / P_data = x - 1/2."""
     data = points(4000)
     seen = verdict(data, lambda n: torch.randn(n, 1) + 1, classifier_steps=300)
-    x = data.images[:, 0].double()
+    x = data.x[:, 0].double()
     middle = x.abs() < 1.5
     error = density_ratio(seen.logits).log() - (x - 0.5)
     assert error[middle].square().mean().sqrt() < 0.2

@@ -76,5 +76,5 @@ def test_data_are_prepared_as_the_components_want_them():
     assert AdaGANRecipe().prepare_data(images) is images
     options = {"likelihood": "bernoulli", "binarization": "static", **OPTIONS}
     recipe = AdaGANRecipe(component="vae", component_options=options)
-    assert set(recipe.prepare_data(images).images.unique().tolist()) <= {0, 255}
-    assert torch.equal(recipe.prepare_data(images).images, recipe.prepare_data(images).images)
+    assert set(recipe.prepare_data(images).x.unique().tolist()) <= {0, 255}
+    assert torch.equal(recipe.prepare_data(images).x, recipe.prepare_data(images).x)

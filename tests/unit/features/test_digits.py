@@ -40,7 +40,7 @@ def test_digits_that_were_seen_are_left_out(digits, halves):
 
 
 def test_the_classifier_knows_digits_that_it_never_saw(classifier, halves):
-    right = (classifier(to_float(halves[1].images)) == halves[1].labels).double().mean().item()
+    right = (classifier(to_float(halves[1].x)) == halves[1].labels).double().mean().item()
     assert right > 0.9
     assert classifier.accuracy == pytest.approx(right, abs=0.06)
 
@@ -51,14 +51,14 @@ def test_it_is_the_same_from_the_same_seed_and_leaves_the_random_stream_alone(ha
     torch.manual_seed(3)
     one, two = (stacked.train_classifier(halves[0], seed=1, epochs=1) for _ in range(2))
     assert torch.equal(torch.randn(2), expected)
-    x = to_float(halves[1].images[:50])
+    x = to_float(halves[1].x[:50])
     assert torch.equal(one.network(x), two.network(x))
 
 
 def test_a_stack_is_read_red_green_blue_at_whatever_size(classifier, halves):
     source = halves[1]
     arrays = stacked_digits(
-        Arrays(source.images[:, 0].numpy(), [str(i) for i in source.labels.tolist()]), train=300, test=10
+        Arrays(source.x[:, 0].numpy(), [str(i) for i in source.labels.tolist()]), train=300, test=10
     )
     words = torch.tensor([int(word) for word in arrays.labels])
     x = to_float(torch.from_numpy(np.ascontiguousarray(arrays.images.transpose(0, 3, 1, 2))))
@@ -92,7 +92,7 @@ class Stacks(Algorithm):
 def test_stacks_are_counted(kept, least, most, kl, classifier, halves, monkeypatch):
     monkeypatch.setattr(stacked, "load_dataset", lambda name: halves[name == stacked.SOURCE])
     monkeypatch.setattr(stacked, "train_classifier", lambda digits, seed: classifier)
-    algorithm = Stacks(halves[0].images, halves[0].labels, list(kept))  # which it learned, and knows well
+    algorithm = Stacks(halves[0].x, halves[0].labels, list(kept))  # which it learned, and knows well
     model = Model(algorithm, {"method": "gan", "shape": [3, 8, 8], "step": 1})
     images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
     result = evaluate(model, images, source="stacked-mnist")

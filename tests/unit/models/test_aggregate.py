@@ -63,7 +63,7 @@ def test_the_observer_fits_the_algorithm():
 
 
 def test_the_distortion_is_the_mean_over_uneven_chunks(tmp_path):
-    algorithm, images = build("ae").eval(), small_images(7).images
+    algorithm, images = build("ae").eval(), small_images(7).x
     observer = DistortionValidation(images, every=1, batch_size=3)
     seen = observer.observe(Snapshot(algorithm, Clock(step=1), tmp_path, torch.device("cpu")))
     expected = -algorithm.distortion(to_float(images)).mean().item()
@@ -73,7 +73,7 @@ def test_the_distortion_is_the_mean_over_uneven_chunks(tmp_path):
 @pytest.mark.parametrize("method", ["ae", "vae"])
 def test_the_mixture_has_the_moments_of_the_codes(method):
     m = model(method)
-    images = small_images(300).images
+    images = small_images(300).x
     codes = m.aggregate(images, components=3)
     z = m.encode(images)
     spread = (
@@ -85,7 +85,7 @@ def test_the_mixture_has_the_moments_of_the_codes(method):
 
 def test_samples_are_decoded_draws_and_follow_their_seed():
     m = model("ae")
-    codes = m.aggregate(small_images(50).images, components=2)
+    codes = m.aggregate(small_images(50).x, components=2)
     state = torch.get_rng_state()
     a, b, c = (m.sample_aggregate(5, codes, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(state, torch.get_rng_state())
@@ -95,7 +95,7 @@ def test_samples_are_decoded_draws_and_follow_their_seed():
     with pytest.raises(UserError, match="n: 0"):
         m.sample_aggregate(0, codes)
     with pytest.raises(UserError, match="components: 26; expected from 1 to 25"):
-        m.aggregate(small_images(50).images, components=26)
+        m.aggregate(small_images(50).x, components=26)
 
 
 @pytest.mark.parametrize("latent", ["bernoulli", "categorical"])
@@ -103,7 +103,7 @@ def test_discrete_codes_are_refused(latent):
     algorithm = build("vae", latent=latent).eval()
     discrete = Model(algorithm, {"method": "vae", "shape": [1, 8, 8], "step": 0})
     with pytest.raises(UserError, match=r"codes are discrete.*sample from the prior"):
-        discrete.aggregate(small_images(50).images, components=2)
+        discrete.aggregate(small_images(50).x, components=2)
 
 
 @pytest.mark.parametrize("method", ["ae", "vae"])

@@ -161,7 +161,7 @@ def test_a_resumed_run_of_points_has_the_same_history_and_frames(method, tmp_pat
     def made(name):
         observers = [
             AdversarialHealth(data, every=2, batch_size=6),
-            LandscapeAnimation(data.images, every=2),
+            LandscapeAnimation(data.x, every=2),
         ]
         return trainer(
             tmp_path / name, lambda: build(method, (2,)), steps=8, images=data, observers=observers

@@ -30,7 +30,7 @@ def test_a_dead_code_is_critical_and_its_cure_is_the_runs(tmp_path):
     algorithm = build("vae", SHAPE).eval()
     for parameter in algorithm.encoder[-1].parameters():
         parameter.data.zero_()
-    seen = observed(algorithm, small_images().images, tmp_path, cure="--free-bits 0.1")
+    seen = observed(algorithm, small_images().x, tmp_path, cure="--free-bits 0.1")
     (finding,) = seen.findings
     assert (finding.severity, finding.command) == ("critical", "--free-bits 0.1")
     assert "--warm-up" in finding.advice
@@ -39,5 +39,5 @@ def test_a_dead_code_is_critical_and_its_cure_is_the_runs(tmp_path):
 
 
 def test_codes_that_are_not_gaussian_are_looked_at_without_it(tmp_path):
-    seen = observed(build("vae, categorical").eval(), small_images().images, tmp_path)
+    seen = observed(build("vae, categorical").eval(), small_images().x, tmp_path)
     assert "information" not in seen.metrics
