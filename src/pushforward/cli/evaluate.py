@@ -62,7 +62,6 @@ def run(argv: list[str]) -> None:
         at_least(f"--{name}", value)
     from rich.console import Console
 
-    from pushforward.data.rows import noun
     from pushforward.evaluation import evaluate
     from pushforward.models.model import DRAWS
     from pushforward.objectives.annealing import Annealing
@@ -83,7 +82,7 @@ def run(argv: list[str]) -> None:
             annealing=Annealing(temperatures=options.temperatures, chains=options.chains),
         )
     notes = [shown.note] if shown.note else []
-    what = f"{noun(model.shape)}s"
+    what = model.kind.many
     if options.limit is None and len(images) < len(shown.data):
         notes.append(
             f"{options.likelihood} is costly, so on {len(images)} of {len(shown.data):,} {what}; "

@@ -16,6 +16,7 @@ from pushforward.data import toys
 from pushforward.data.arrays import Arrays, to_rows
 from pushforward.data.fetch import Package, apt, cached, npm, pip
 from pushforward.data.idx import load_idx_folder
+from pushforward.data.kinds import IMAGE, POINT, Kind
 from pushforward.data.rows import BadSource, Rows
 
 DIGITS = tuple("0123456789")
@@ -44,6 +45,11 @@ class NamedSet:
     load: Callable[[Path], Arrays]
     home: Callable[[], Path]
     package: Package | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Images or points."""
+        return IMAGE if "×" in self.shape else POINT
 
 
 def _beside(package: str, path: str) -> Callable[[], Path]:

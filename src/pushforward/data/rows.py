@@ -101,18 +101,6 @@ class Rows:
         )
 
 
-def noun(shape: Sequence[int]) -> str:
-    """What rows of this shape are: "image" or "point"."""
-    return "point" if len(shape) == 1 else "image"
-
-
-def size_of(shape: Sequence[int]) -> str:
-    """Rows of this shape in words: "points of 2 numbers", "images of 28 × 28 pixels and 1 channel"."""
-    if len(shape) == 1:
-        return f"points of {shape[0]} number{'s' * (shape[0] > 1)}"
-    return f"images of {shape[2]} × {shape[1]} pixels and {shape[0]} channel{'s' * (shape[0] > 1)}"
-
-
 def digest(image: Pixels) -> bytes:
     """16 bytes that identify the shape and the pixels of one image: H W if grey, else H W C."""
     shape = (1, *image.shape) if image.ndim == 2 else (image.shape[2], *image.shape[:2])

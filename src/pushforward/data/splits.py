@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pushforward.data.rows import TEST_SHARE, Rows, noun, places, size_of
+from pushforward.data.kinds import Kind, size_of
+from pushforward.data.rows import TEST_SHARE, Rows, places
 from pushforward.data.sources import read_source
 from pushforward.errors import UserError
 
@@ -69,10 +70,10 @@ def split(rows: Rows) -> tuple[Rows, Rows, str]:
     if official is not None and official.any() and not official.all():
         return rows.take(np.flatnonzero(~official)), rows.take(np.flatnonzero(official)), "official"
     if len(rows) < 2:
-        what = noun(rows.shape)
+        kind = Kind.of(rows.shape)
         raise UserError(
-            f"--data {rows.scan.source}: 1 usable {what}, but one is held out and training needs another; "
-            f"add {what}s, or give the held-out ones with --test"
+            f"--data {rows.scan.source}: 1 usable {kind.name}, but one is held out and training needs "
+            f"another; add {kind.many}, or give the held-out ones with --test"
         )
     place = places(rows.keys)
     test = place < TEST_SHARE
@@ -107,7 +108,7 @@ def _split_by(rows: Rows, test: str, image_size: int | None) -> tuple[Rows, Rows
     train = _keep(train, [i for i, digest in enumerate(train.digests) if digest not in tested])
     if not len(train):
         raise UserError(
-            f"--test {test}: it holds every {noun(train.shape)} of --data; give others to train on"
+            f"--test {test}: it holds every {Kind.of(train.shape).name} of --data; give others to train on"
         )
     return train, held_out, f"--test {test}"
 
@@ -124,7 +125,7 @@ def subset(rows: Rows, limit: int, seed: int) -> Rows:
     """
     if not 1 <= limit <= len(rows):
         raise UserError(
-            f"--limit {limit}: expected 1 to {len(rows)}, the training {noun(rows.shape)}s that "
+            f"--limit {limit}: expected 1 to {len(rows)}, the training {Kind.of(rows.shape).many} that "
             f"{rows.scan.source} has"
         )
     key = repr(seed).encode()

@@ -7,7 +7,7 @@ and a new method is measured by whatever it can do.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -23,7 +23,6 @@ from pushforward.abilities import (
     Samples,
 )
 from pushforward.data.modes import Modes
-from pushforward.data.rows import noun
 from pushforward.diagnostics.latent_information import latent_information
 from pushforward.diagnostics.posterior_collapse import ACTIVE_VARIANCE, active_units
 from pushforward.errors import UserError
@@ -77,13 +76,13 @@ def evaluate(
         raise UserError(f"k: {k}; expected at least 1 importance sample")
     if len(images) < 1 or tuple(images.shape[1:]) != model.shape:
         raise UserError(
-            f"{noun(model.shape)}s: shape {tuple(images.shape)}; expected (n >= 1, {str(model.shape)[1:-1]})"
+            f"{model.kind.many}: shape {tuple(images.shape)}; expected (n >= 1, {str(model.shape)[1:-1]})"
         )
     check_rung(model.algorithm, likelihood)
     effort = Effort(likelihood=likelihood, k=k, annealing=annealing or Annealing(), seed=seed, modes=modes)
     total = Outcome()
     for measure in MEASURES:
-        if measure.of not in ("any", noun(model.shape), source):
+        if measure.of not in ("any", model.kind.name, source):
             continue
         if not _wanted(measure, model) or (measure.cost == "costly" and cheap_only):
             continue
@@ -97,17 +96,8 @@ def evaluate(
         total.skipped += outcome.skipped
         total.detail |= outcome.detail
         total.notes += outcome.notes
-    told = total if len(model.shape) == 3 else _of_points(total)
-    return Evaluation(len(images), tuple(told.metrics), tuple(told.skipped), told.detail, tuple(told.notes))
-
-
-def _of_points(outcome: Outcome) -> Outcome:
-    """The same, with points named as what was measured on: nats/point."""
-    return Outcome(
-        [replace(m, unit=m.unit.replace("image", "point")) for m in outcome.metrics],
-        [Skipped(s.name, s.reason.replace("image", "point")) for s in outcome.skipped],
-        outcome.detail,
-        [note.replace("image", "point") for note in outcome.notes],
+    return Evaluation(
+        len(images), tuple(total.metrics), tuple(total.skipped), total.detail, tuple(total.notes)
     )
 
 
@@ -123,7 +113,7 @@ def _obstacle(measure: Measure, model: Model, n: int) -> str:
     if lacking:
         return f"the method '{model.about['method']}' has {ABILITIES[lacking[0]].lacks}"
     if n < measure.least:
-        return f"needs at least {measure.least} {noun(model.shape)}s"
+        return f"needs at least {measure.least} {model.kind.many}"
     return ""
 
 
@@ -133,7 +123,7 @@ def _latents(model: Model, images: Tensor, effort: Effort) -> Outcome:
     d = mu.shape[1]
     return Outcome(
         [
-            mean_metric("kl", kl.sum(1), "nats/image"),
+            mean_metric("kl", kl.sum(1), model.kind.per("nats")),
             Metric(name="active_units", value=float(active.sum()), unit=f"of {d} dimensions"),
         ],
         detail={
@@ -155,11 +145,14 @@ def _information(model: Model, images: Tensor, effort: Effort) -> Outcome:
             "information_images": [told.n],
         }
     )
-    unit = "nats, at least" if told.saturated else "nats/image"
+    unit = "nats, at least" if told.saturated else model.kind.per("nats")
     shown = None if told.saturated else ci95  # of a value at its ceiling the spread says nothing
     outcome.metrics.append(Metric(name="information", value=told.information, ci95=shown, unit=unit))
     if told.saturated:
-        reason = f"z tells all {told.n:,} images apart, so that the gap cannot be seen; take more images"
+        reason = (
+            f"z tells all {model.kind.count(told.n)} apart, so that the gap cannot be seen; "
+            f"take more {model.kind.many}"
+        )
         outcome.skipped.append(Skipped("aggregate_gap", reason))
     else:
         gap = Metric(name="aggregate_gap", value=told.marginal_kl, ci95=ci95, floor=0.0, unit="nats")
@@ -172,7 +165,7 @@ def _reconstruction(model: Model, images: Tensor, effort: Effort) -> Outcome:
     plain = len(model.shape) == 1
     error = mean_squared_distance if plain else mean_squared_error
     errors = torch.cat([error(x, algorithm.reconstruct(x)).cpu() for x in chunks(model, images, 1)])
-    unit = "MSE of a number" if plain else "MSE on [0, 1]"
+    unit = model.kind.squared_error
     metric = mean_metric("reconstruction_error", errors, unit, higher_is_better=False, floor=0.0)
     return Outcome([metric], detail={"reconstruction_error_per_image": errors.tolist()})
 

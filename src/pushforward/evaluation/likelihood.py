@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pushforward.abilities import HasBound
+from pushforward.data.kinds import Kind
 from pushforward.evaluation.outcome import Effort, Metric, Outcome, Skipped, chunks, mean_metric, metric
 from pushforward.metrics.likelihood import Estimate, bits_per_dimension, mean_interval
 from pushforward.models.marginal import in_parts, joined, marginal_likelihood, mean_standard_error
@@ -41,13 +42,13 @@ def bounds(model: Model, images: Tensor, effort: Effort) -> Outcome:
             )
         elbos.append(log_weights.mean(0).cpu())
         estimates.append(estimate)
-    outcome = Outcome([mean_metric("elbo", torch.cat(elbos), "nats/image", higher_is_better=True)])
+    outcome = Outcome([mean_metric("elbo", torch.cat(elbos), model.kind.per("nats"), higher_is_better=True)])
     names = (effort.name, "bits/dimension", "effective_draws", "monte_carlo_error")
     if getattr(algorithm.likelihood, "binarization", "") == "none" and _grey(images):
         reason = "cross-entropy on grey pixels is no likelihood; train with --binarization dynamic"
         outcome.skipped += [Skipped(name, reason) for name in names]
         return outcome
-    _tell(outcome, joined(estimates), effort)
+    _tell(outcome, joined(estimates), effort, model.kind)
     if len(model.shape) == 3:
         outcome.metrics.insert(2, _bits(joined(estimates), model, algorithm.likelihood.bin_width))
     else:
@@ -64,20 +65,20 @@ def _bits(estimate: LikelihoodEstimate, model: Model, bin_width: float) -> Metri
     return metric("bits/dimension", bits, "bits", higher_is_better=False)
 
 
-def _tell(outcome: Outcome, estimate: LikelihoodEstimate, effort: Effort) -> None:
+def _tell(outcome: Outcome, estimate: LikelihoodEstimate, effort: Effort, kind: Kind) -> None:
     """ln p(x), and how far the draws can be trusted."""
     bound = mean_interval(estimate.value)
     of = f"of {effort.draws:,} {'chains' if effort.likelihood == 'ais' else 'draws'}"
     outcome.metrics += [
-        metric(effort.name, bound, "nats/image", higher_is_better=True),
+        metric(effort.name, bound, kind.per("nats"), higher_is_better=True),
         mean_metric("effective_draws", estimate.ess, of, higher_is_better=True),
     ]
     error = mean_standard_error(estimate)
     if math.isnan(error):
-        outcome.skipped.append(Skipped("monte_carlo_error", "needs at least 2 draws an image"))
+        outcome.skipped.append(Skipped("monte_carlo_error", f"needs at least 2 draws {kind.one}"))
         return
     outcome.metrics.append(
-        Metric(name="monte_carlo_error", value=error, unit="nats/image", higher_is_better=False)
+        Metric(name="monte_carlo_error", value=error, unit=kind.per("nats"), higher_is_better=False)
     )
     alone = (estimate.ess < FEW_DRAWS).double().mean().item()
     if alone > 0.5:
@@ -87,8 +88,8 @@ def _tell(outcome: Outcome, estimate: LikelihoodEstimate, effort: Effort) -> Non
             "ais": "take more --temperatures",
         }[effort.likelihood]
         outcome.notes.append(
-            f"on {alone:.0%} of the images fewer than {FEW_DRAWS} {of} carry the estimate, so ln p(x) is "
-            f"higher than {effort.name} by more than its errors say: {cure}"
+            f"on {alone:.0%} of the {kind.many} fewer than {FEW_DRAWS} {of} carry the estimate, so ln p(x) "
+            f"is higher than {effort.name} by more than its errors say: {cure}"
         )
 
 

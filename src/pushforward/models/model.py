@@ -26,7 +26,7 @@ from pushforward.abilities import (
     offers,
 )
 from pushforward.core import Algorithm, to_float
-from pushforward.data.rows import noun
+from pushforward.data.kinds import Kind
 from pushforward.errors import UserError
 from pushforward.models.marginal import Rung, check_rung, joined, marginal_likelihood
 from pushforward.objectives.annealing import Annealing
@@ -69,6 +69,11 @@ class Model:
         return tuple(self.about["shape"])
 
     @property
+    def kind(self) -> Kind:
+        """Whether it is a model of images or of points, with their units."""
+        return Kind.of(self.shape)
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.algorithm.parameters()).device
@@ -106,7 +111,7 @@ class Model:
     def sample(self, n: int, *, seed: int = 0) -> Float[Tensor, "n *x"]:
         """n new images. The same seed gives the same images."""
         if n < 1:
-            raise UserError(f"n: {n}; expected at least 1 {noun(self.shape)}")
+            raise UserError(f"n: {n}; expected at least 1 {self.kind.name}")
         draw = self.ability(Samples).sample
         with aside(seed), torch.no_grad():
             sizes = [min(self.batch_size, n - i) for i in range(0, n, self.batch_size)]
@@ -251,5 +256,5 @@ class Model:
         if x.ndim != 1 + len(self.shape) or tuple(x.shape[1:]) != self.shape:
             raise UserError(f"x: shape {tuple(x.shape)}; expected (n, {', '.join(map(str, self.shape))})")
         if len(x) == 0:
-            raise UserError(f"x: no {noun(self.shape)}s; expected at least one")
+            raise UserError(f"x: no {self.kind.many}; expected at least one")
         return to_float(x) if x.dtype == torch.uint8 else x.float()

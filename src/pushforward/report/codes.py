@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from pushforward.data.rows import noun
+from pushforward.data.kinds import IMAGE
 from pushforward.diagnostics.cures import collapse_cure
 from pushforward.diagnostics.posterior_collapse import DEAD_NATS
 from pushforward.report import words
@@ -30,19 +30,19 @@ def what_codes_say(facts: Facts) -> Said | None:
     information, kl, gap = find("information"), find("kl"), find("aggregate_gap")
     if information is None or kl is None:
         return None
-    thing = noun(facts.model.shape) if facts.model else "image"
-    told = f"{'' if gap else 'at least '}{_nats(information.value)} of the {thing}"
+    kind = facts.model.kind if facts.model else IMAGE
+    told = f"{'' if gap else 'at least '}{_nats(information.value)} of the {kind.name}"
     detail = facts.evaluation.detail
     most = (
-        f"at most {detail['information_ceiling'][0]:.1f} with {detail['information_images'][0]:,.0f} {thing}s"
+        f"at most {detail['information_ceiling'][0]:.1f} with "
+        f"{kind.count(round(detail['information_images'][0]))}"
     )
-    each = "a point" if thing == "point" else "an image"
-    text = f"Of a KL of {_nats(kl.value)} {each}, z tells {told} ({most})"
+    text = f"Of a KL of {_nats(kl.value)} {kind.one}, z tells {told} ({most})"
     if information.value < DEAD_NATS:
         cure = "let the KL's weight rise from 0, and keep nats free in each dimension"
         return Said(f"{text}: the decoder ignores the code. To mend it, {cure}.", collapse_cure(facts.config))
     if gap is None:
-        return Said(f"{text}; more {thing}s would tell more.")
+        return Said(f"{text}; more {kind.many} would tell more.")
     text += f"; the other {_nats(gap.value)} are how far all codes together are from the prior."
     if gap.value > max(FAR_NATS, kl.value / 2):
         command = shlex.join(["pushforward", "sample", str(facts.folder), "--from", "aggregate"])

@@ -13,7 +13,7 @@ from pushforward.config import RunConfig
 from pushforward.core import Finding
 from pushforward.data import Dataset, Scan
 from pushforward.data.dataset import split_validation
-from pushforward.data.rows import size_of
+from pushforward.data.kinds import size_of
 from pushforward.errors import UserError
 from pushforward.evaluation import Evaluation, evaluate
 from pushforward.files import read_metrics

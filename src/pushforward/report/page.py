@@ -8,7 +8,7 @@ from typing import Any
 from pushforward import __version__
 from pushforward.config import RunConfig
 from pushforward.data import Scan
-from pushforward.data.rows import noun
+from pushforward.data.kinds import Kind, looks_of
 from pushforward.evaluation import Metric
 from pushforward.methods import METHODS
 from pushforward.report import adversarial, asked, codes, pictures, svg, training, words
@@ -84,7 +84,7 @@ def context(facts: Facts) -> dict[str, Any]:
         "version": __version__,
         "status": status(facts),
         "finished": facts.finished,
-        "thing": thing(facts),
+        "kind": kind(facts),
         "length": length(facts),
         "headline": headline(facts),
         "measured": [measured(m) for m in facts.evaluation.metrics] if facts.evaluation else [],
@@ -92,7 +92,7 @@ def context(facts: Facts) -> dict[str, Any]:
         "measured_on": facts.evaluation.n if facts.evaluation else 0,
         "held_out": len(facts.images.held_out) if facts.images else 0,
         "best": facts.best,
-        "panels": training.panels(facts.rows, thing(facts)),
+        "panels": training.panels(facts.rows, kind(facts)),
         "line_colours": svg.LINES,
         "modes": adversarial.mode_bars(facts),
         "animation": adversarial.animation(facts),
@@ -108,12 +108,12 @@ def context(facts: Facts) -> dict[str, Any]:
     }
 
 
-def thing(facts: Facts) -> str:
-    """What the run learned from: "image" or "point"."""
+def kind(facts: Facts) -> Kind:
+    """What the run learned from."""
     size = facts.config.provenance.get("data", {}).get("shape") or (
         facts.model.shape if facts.model else (1, 1, 1)
     )
-    return noun(size)
+    return Kind.of(size)
 
 
 def status(facts: Facts) -> str:
@@ -131,8 +131,8 @@ def length(facts: Facts) -> str:
     """How long the training took, in words."""
     train = facts.config.train
     if not facts.step:
-        return f"in steps of {words.plural(train.batch_size, thing(facts))}"
-    text = f"{words.plural(facts.step, 'step')} of {words.plural(train.batch_size, thing(facts))}"
+        return f"in steps of {kind(facts).count(train.batch_size)}"
+    text = f"{words.plural(facts.step, 'step')} of {kind(facts).count(train.batch_size)}"
     return f"{text} in {words.duration(facts.seconds)}" if facts.seconds else text
 
 
@@ -178,7 +178,7 @@ def data(facts: Facts) -> dict[str, Any]:
         "train": recorded.get("train_images") or (len(images.train) if images else None),
         "held_out": recorded.get("test_images") or (len(images.held_out) if images else None),
         "validation": images.validation if images else 0,
-        "shape": words.shape(size) if size else "",
+        "shape": looks_of(size) if size else "",
         "how": recorded.get("split") or (images.how if images else ""),
         "classes": classes[:12],
         "more_classes": max(0, len(classes) - 12),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
+from pushforward.data.kinds import IMAGE, Kind
 from pushforward.report import svg
 from pushforward.report.words import number
 
@@ -15,12 +16,13 @@ MOST_POINTS = 200
 # Early steps can be hundreds of times worse than the rest; the axis is chosen without them.
 EARLY = 0.04
 
+# {row} is the kind of data: image or point.
 NAMES = {
-    "kl": ("KL from the prior", "nats/image"),
-    "reconstruction": ("Reconstruction term, −ln p(x|z)", "nats/image"),
-    "information": ("What z tells of the image", "nats/image"),
+    "kl": ("KL from the prior", "nats/{row}"),
+    "reconstruction": ("Reconstruction term, −ln p(x|z)", "nats/{row}"),
+    "information": ("What z tells of the {row}", "nats/{row}"),
     "active_units": ("Active latent dimensions", ""),
-    "elbo": ("Lower bound on ln p(x), one sample", "nats/image"),
+    "elbo": ("Lower bound on ln p(x), one sample", "nats/{row}"),
     "modes": ("Modes found", "modes"),
     "cells": ("Cells of the real data that are filled", "cells"),
     "high_quality": ("Samples of high quality", "share"),
@@ -66,11 +68,11 @@ class Panel:
     cut: str
 
 
-def panels(rows: Sequence[Mapping[str, Any]], thing: str = "image") -> list[Panel]:
+def panels(rows: Sequence[Mapping[str, Any]], kind: Kind = IMAGE) -> list[Panel]:
     """A panel for each quantity: losses first, then what the method and the validation logged.
 
     A quantity that both training and validation log shares a panel, and so do a loss that is the
-    negative ELBO and the validation's ELBO. thing: what a row of the data is.
+    negative ELBO and the validation's ELBO. kind: what a row of the data is.
     """
     lines = collect(rows)
     drawn = []
@@ -79,18 +81,16 @@ def panels(rows: Sequence[Mapping[str, Any]], thing: str = "image") -> list[Pane
         own = lines.pop(key)
         if is_negative_bound(rows, key) and (bound := lines.pop("metric/elbo", None)):
             negative = Series("", bound.steps, tuple(-v for v in bound.values))
-            drawn.append(_panel("Loss, the negative bound", "nats/image", _both(own, negative)))
+            drawn.append(_panel("Loss, the negative bound", kind.per("nats"), _both(own, negative)))
         else:
             name = f"Loss of the {key.partition('/')[2]}" if len(losses) > 1 else "Loss"
             drawn.append(_panel(name, "", (own,)))
     shared = [_shared_panel(*group, lines) for group in TOGETHER]
     for key in list(lines):
         if key in lines:
-            drawn.append(_other_panel(key, lines))
+            drawn.append(_other_panel(key, lines, kind))
     drawn += [panel for panel in shared if panel is not None]
-    return [
-        replace(p, title=p.title.replace("image", thing), unit=p.unit.replace("image", thing)) for p in drawn
-    ]
+    return drawn
 
 
 def is_negative_bound(rows: Sequence[Mapping[str, Any]], loss: str) -> bool:
@@ -101,10 +101,12 @@ def is_negative_bound(rows: Sequence[Mapping[str, Any]], loss: str) -> bool:
     return bool(finite) and all(math.isclose(kl + r, total, rel_tol=1e-3) for kl, r, total in finite)
 
 
-def _other_panel(key: str, lines: dict[str, Series]) -> Panel:
+def _other_panel(key: str, lines: dict[str, Series], kind: Kind) -> Panel:
     """The panel of a quantity that is no loss; takes its lines away."""
     group, _, name = key.partition("/")
-    title, unit = NAMES.get(name, (name.replace("_", " ").capitalize(), ""))
+    title, unit = name.replace("_", " ").capitalize(), ""
+    if name in NAMES:
+        title, unit = (text.format(row=kind.name) for text in NAMES[name])
     own = lines.pop(key)
     held_out = lines.pop(f"metric/{name}", None) if group == "info" else None
     return _panel(title, unit, (own,) if held_out is None else _both(own, held_out))

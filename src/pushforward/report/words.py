@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 
 def number(value: float) -> str:
@@ -42,12 +41,3 @@ def duration(seconds: float) -> str:
 def plural(n: int, word: str, many: str = "") -> str:
     """ "1 image", "2,000 images"."""
     return f"{n:,} {word if n == 1 else many or word + 's'}"
-
-
-def shape(size: Sequence[int]) -> str:
-    """ "28 × 28 pixels, grey", "2 numbers each"."""
-    if len(size) == 1:
-        return f"{plural(size[0], 'number')} each"
-    channels, height, width = size
-    kinds = {1: "grey", 2: "grey with alpha", 3: "colour", 4: "colour with alpha"}
-    return f"{width} × {height} pixels, {kinds.get(channels, f'{channels} channels')}"

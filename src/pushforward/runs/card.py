@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pushforward import __version__
 from pushforward.config import RunConfig
-from pushforward.data.rows import noun
+from pushforward.data.kinds import Kind
 from pushforward.files import read_metrics
 from pushforward.methods import find_method
 
@@ -21,7 +21,7 @@ def model_card(folder: Path, config: RunConfig, *, samples: bool = True) -> str:
     last = {k: v for row in rows for k, v in row.items() if isinstance(v, float) and "/" in k}
     data = config.provenance["data"]
     figures = "\n".join(f"| `{k}` | {v:.4g} |" for k, v in last.items())
-    what = f"{noun(data['shape'])}s"
+    what = Kind.of(data["shape"]).many
     usage = _usage(data["shape"], samples)
     ensemble = find_method(config.method).kind == "ensemble"
     each = f" for each of {config.options.components} components" if ensemble else ""
@@ -48,7 +48,7 @@ Everything that was asked is in `config.yaml`; data fingerprint {data["train_fin
 
 def _usage(shape: Sequence[int], samples: bool) -> str:
     """A line of Python that shows what the model can do."""
-    name = f"{noun(shape)}s"
+    name = Kind.of(shape).many
     n = "n" if not samples else "16" if len(shape) == 3 else "1000"
     size = "c, h, w), in [-1, 1]" if len(shape) == 3 else f"{shape[0]}), in the data's units"
     call = f"sample({n}, seed=0)" if samples else "reconstruct(x)"

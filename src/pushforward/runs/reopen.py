@@ -12,7 +12,7 @@ from pushforward.abilities import ABILITIES, PreparesData, offers
 from pushforward.config import RunConfig
 from pushforward.data import Dataset, Splits, load_dataset, load_splits
 from pushforward.data.dataset import split_validation
-from pushforward.data.rows import size_of
+from pushforward.data.kinds import size_of
 from pushforward.errors import UserError
 from pushforward.models.model import Model
 from pushforward.models.store import Which, load

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from pushforward.report.words import duration, estimate, number, plural, shape
+from pushforward.report.words import duration, estimate, number, plural
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,5 @@ def test_durations(seconds, text):
     assert duration(seconds) == text
 
 
-def test_plurals_and_shapes():
+def test_plurals():
     assert (plural(1, "image"), plural(2000, "image")) == ("1 image", "2,000 images")
-    assert shape((3, 48, 64)) == "64 × 48 pixels, colour"
