@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from pushforward.cli.options import parse
-from pushforward.cli.output import at_least
+from pushforward.cli.output import at_least, writing
 
 if TYPE_CHECKING:
     from pushforward.evaluation import Evaluation, Metric
@@ -63,6 +63,7 @@ def run(argv: list[str]) -> None:
     from rich.console import Console
 
     from pushforward.evaluation import evaluate
+    from pushforward.evaluation.kept import NAME, keep
     from pushforward.models.model import DRAWS
     from pushforward.objectives.annealing import Annealing
     from pushforward.runs.reopen import images_for, open_run, pick
@@ -102,6 +103,9 @@ def run(argv: list[str]) -> None:
         **asdict(evaluation),
         "notes": [*notes, *evaluation.notes],
     }
+    if options.which == "last" and options.data is None and options.split in (None, "test"):
+        with writing(options.run / NAME, "RUN"):
+            keep(options.run, content)
     if options.json:
         print(json.dumps(content))
     else:

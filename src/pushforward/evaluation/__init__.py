@@ -173,7 +173,7 @@ def _reconstruction(model: Model, images: Tensor, effort: Effort) -> Outcome:
 def _log_prob(model: Model, images: Tensor, effort: Effort) -> Outcome:
     """ln p(x) of a model that knows it, without a bound."""
     nats = torch.cat([model.log_prob(part, seed=effort.seed) for part in images.split(model.batch_size)])
-    return Outcome([mean_metric("log_prob", nats, "nats/image", higher_is_better=True)])
+    return Outcome([mean_metric("log_prob", nats, model.kind.per("nats"), higher_is_better=True)])
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class HeldOut(Observer):
         batch_size: int = 500,
         cure: str = "",
     ) -> None:
-        self.images = images
+        self.x = images
         self.every = every
         self.batch_size = batch_size
         self.cure = cure
@@ -45,7 +45,7 @@ class HeldOut(Observer):
         """Measure."""
         torch.manual_seed(0)  # the same noise each time, so that changes are the model's
         with torch.no_grad():
-            chunks = [to_float(c.to(snapshot.device)) for c in self.images.split(self.batch_size)]
+            chunks = [to_float(c.to(snapshot.device)) for c in self.x.split(self.batch_size)]
             return self.measure(snapshot.algorithm, chunks)
 
     @abstractmethod

@@ -15,7 +15,8 @@ from pushforward.data import Dataset, Scan
 from pushforward.data.dataset import split_validation
 from pushforward.data.kinds import size_of
 from pushforward.errors import UserError
-from pushforward.evaluation import Evaluation, evaluate
+from pushforward.evaluation import Evaluation, Metric, evaluate
+from pushforward.evaluation.kept import read_kept
 from pushforward.files import read_metrics
 from pushforward.models.model import Model
 from pushforward.models.store import load
@@ -45,8 +46,9 @@ class Images:
 class Facts:
     """A run, looked at once.
 
-    rows: of metrics.jsonl. best: `model.json` of the best checkpoint. notes: what a reader should know
-    of this report: what could not be read, what changed since.
+    rows: of metrics.jsonl. kept: what `evaluate` measured of these weights and the report does not. best:
+    `model.json` of the best checkpoint. notes: what a reader should know of this report: what could not be
+    read, what changed since.
     """
 
     folder: Path
@@ -59,6 +61,7 @@ class Facts:
     model: Model | None = None
     images: Images | None = None
     evaluation: Evaluation | None = None
+    kept: tuple[Metric, ...] = ()
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -84,6 +87,7 @@ def read_facts(folder: Path) -> Facts:
             "so nothing could be measured"
         )
         images = None
+    evaluation = _evaluation(model, images) if model and images else None
     return Facts(
         folder,
         config,
@@ -94,7 +98,8 @@ def read_facts(folder: Path) -> Facts:
         best=_json(folder / "best" / "model.json"),
         model=model,
         images=images,
-        evaluation=_evaluation(model, images) if model and images else None,
+        evaluation=evaluation,
+        kept=_kept(folder, model, evaluation, notes) if model and evaluation else (),
         notes=notes,
     )
 
@@ -126,7 +131,25 @@ def _evaluation(model: Model, images: Images) -> Evaluation:
     if len(model.shape) == 1:
         n = min(len(images.held_out), MOST_POINTS)
     chosen = pick(images.held_out, n, 0)
-    return evaluate(model, chosen.x, modes=chosen.modes, k=k)
+    return evaluate(model, chosen.x, modes=chosen.modes, k=k, cheap_only=True)
+
+
+def _kept(folder: Path, model: Model, evaluation: Evaluation, notes: list[str]) -> tuple[Metric, ...]:
+    """What `evaluate` measured of these very weights, and the report does not."""
+    try:
+        kept = read_kept(folder)
+    except ValueError as error:
+        notes.append(f"the last evaluation could not be read ({error}); run `pushforward evaluate` again")
+        return ()
+    if kept is None:
+        return ()
+    if kept.step != model.about["step"]:
+        notes.append(
+            f"the last evaluation was of step {kept.step:,}, so it is not shown; "
+            "run `pushforward evaluate` again"
+        )
+        return ()
+    return tuple(metric for metric in kept.metrics if evaluation.find(metric.name) is None)
 
 
 def _model(folder: Path, notes: list[str]) -> Model | None:

@@ -88,6 +88,7 @@ def context(facts: Facts) -> dict[str, Any]:
         "length": length(facts),
         "headline": headline(facts),
         "measured": [measured(m) for m in facts.evaluation.metrics] if facts.evaluation else [],
+        "kept": [measured(m) for m in facts.kept],
         "not_measured": facts.evaluation.skipped if facts.evaluation else (),
         "measured_on": facts.evaluation.n if facts.evaluation else 0,
         "held_out": len(facts.images.held_out) if facts.images else 0,

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from pushforward.cli import main
 from pushforward.core import Finding
 from pushforward.errors import UserError
 from pushforward.observers.findings import FindingsFile
@@ -171,3 +172,19 @@ def test_effort_falls_with_the_size_of_the_images(available, size, expected):
 
 def test_effort_has_a_floor():
     assert effort(1000, 3 * 256 * 256) == (20, 10)
+
+
+def test_what_evaluate_kept_is_shown_beside_the_reports_own_figures(copied, capsys):
+    main(["evaluate", str(copied), "--k", "7", "--json"])
+    kept = json.loads((copied / "evaluation.json").read_text())
+    assert kept == json.loads(capsys.readouterr().out)
+    page = write_report(copied).read_text()
+    assert "7 samples" in page  # iwae-7, which the report itself does not measure
+    assert "The last 1 row is from" in page
+    kept["step"] += 1
+    (copied / "evaluation.json").write_text(json.dumps(kept))
+    page = write_report(copied).read_text()
+    assert "The last 1 row is from" not in page
+    assert "last evaluation was of step" in page
+    (copied / "evaluation.json").write_text("{")
+    assert "last evaluation could not be read" in write_report(copied).read_text()

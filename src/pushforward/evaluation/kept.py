@@ -1,0 +1,41 @@
+"""`evaluation.json` of a run: what `evaluate` measured on its held-out data, for the report to show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pushforward.evaluation.outcome import Metric
+from pushforward.files import write_durably
+
+NAME = "evaluation.json"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What an earlier evaluation came to. step: of the weights that it measured. n: rows of held-out data."""
+
+    step: int
+    n: int
+    metrics: tuple[Metric, ...]
+
+
+def keep(run: Path, content: Mapping[str, Any]) -> None:
+    """Write what `evaluate --json` prints, in one step."""
+    write_durably(run / NAME, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def read_kept(run: Path) -> Kept | None:
+    """What was kept; None where nothing was. Raises ValueError for a file that is none of ours."""
+    path = run / NAME
+    if not path.is_file():
+        return None
+    content = json.loads(path.read_text())
+    try:
+        metrics = tuple(Metric(**metric) for metric in content["metrics"])
+        return Kept(int(content["step"]), int(content["n"]), metrics)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{NAME}: {error}") from error
