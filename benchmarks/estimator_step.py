@@ -24,16 +24,16 @@ import torch
 
 from pushforward.algorithms.estimator_vae import EstimatorVAE
 from pushforward.data import Dataset, Stream, load_splits
-from pushforward.recipes.vae import VAERecipe
+from pushforward.recipes.estimator_vae import EstimatorVAERecipe
 from pushforward.training.loop import LoopSettings, Trainer
 
 BATCH, HIDDEN, LATENT, DRAWS = 100, 512, 16, 8
 Steps = Callable[[int], None]
 
 
-def recipe(**options: object) -> VAERecipe:
+def recipe(**options: object) -> EstimatorVAERecipe:
     common = {"likelihood": "bernoulli", "hidden": (HIDDEN,), "latent_dim": LATENT}
-    return VAERecipe(**{**common, **options})  # type: ignore[arg-type]
+    return EstimatorVAERecipe(**{**common, **options})  # type: ignore[arg-type]
 
 
 def stepping(algorithm: torch.nn.Module, images: Dataset, folder: Path) -> Steps:

@@ -18,6 +18,7 @@ from pushforward.training.loop import LoopSettings, Trainer
 TINY: dict[str, Any] = {"latent_dim": 3, "hidden": (16,)}
 SMALL: dict[str, dict[str, Any]] = {
     "vae": TINY,
+    "discrete-vae": TINY,
     "beta-vae": {**TINY, "delta": 2.0},  # the constraint that has a state
     "iwae": {**TINY, "k": 3},
     "ae": TINY,
@@ -28,13 +29,13 @@ SMALL: dict[str, dict[str, Any]] = {
 # Option sets under which a method is another algorithm: name -> method and options.
 BITS: dict[str, Any] = {**TINY, "likelihood": "bernoulli", "latent": "bernoulli", "prior": "learned"}
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "vae, categorical": (
-        "vae",
+    "discrete-vae, annealed": (
+        "discrete-vae",
         {**TINY, "latent": "categorical", "categories": 4, "temperature_rate": 0.1, "temperature_every": 3},
     ),
-    "vae, nvil": ("vae", {**BITS, "estimator": "nvil", "samples": 2}),
-    "vae, relax": ("vae", {**BITS, "estimator": "relax", "ema": 0.9}),
-    "vae, vimco": ("vae", {**BITS, "estimator": "vimco", "k": 3}),
+    "discrete-vae, nvil": ("discrete-vae", {**BITS, "estimator": "nvil", "samples": 2}),
+    "discrete-vae, relax": ("discrete-vae", {**BITS, "estimator": "relax", "ema": 0.9}),
+    "discrete-vae, vimco": ("discrete-vae", {**BITS, "estimator": "vimco", "k": 3}),
     "gan, views": (
         "gan",
         {**TINY, "noise": 0.5, "pack": 3, "critic_norm": "spectral", "ema": 0.9, "n_critic": 2},
@@ -42,7 +43,10 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "gan, batch": ("gan", {"latent_dim": 3, "network": "dcgan", "width": 4, "critic_norm": "batch"}),
     "unrolled, first order": ("unrolled", {**TINY, "unroll": 2, "first_order": True}),
     "wgan-gp, one-sided": ("wgan-gp", {**TINY, "network": "maxout", "n_critic": 2, "one_sided": True}),
-    "vae, gaussian rloo": ("vae", {**TINY, "estimator": "rloo", "samples": 3}),
+    "discrete-vae, gaussian rloo": (
+        "discrete-vae",
+        {**TINY, "latent": "gaussian", "estimator": "rloo", "samples": 3},
+    ),
 }
 METHOD_NAMES = [*(m.name for m in METHODS.values() if m.kind == "algorithm"), *VARIANTS]
 SHAPE = (1, 8, 8)

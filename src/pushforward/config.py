@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Literal
 import yaml
 
 from pushforward.errors import UserError, did_you_mean
-from pushforward.methods import METHODS, find_method, recipe_class
+from pushforward.methods import METHODS, find_method, migrate, recipe_class
 
 
 @dataclass(kw_only=True)
@@ -123,12 +124,20 @@ def config_from(content: Mapping[str, Any], *, where: str) -> RunConfig:
     if not isinstance(method, str):
         raise UserError(f"{where}: method: {method!r}; expected one of {', '.join(METHODS)}")
     find_method(method)
+    options = content.get("options") or {}
+    if isinstance(options, Mapping):
+        now, options = migrate(method, options)
+        if now != method:
+            warnings.warn(
+                f"{where}: the method '{method}' with these options is called '{now}' now", stacklevel=2
+            )
+        method = now
     if not isinstance(content.get("provenance") or {}, Mapping):
         raise UserError(f"{where}: provenance: {content['provenance']!r}; expected a mapping")
     return RunConfig(
         method=method,
         train=validated(TrainOptions, content.get("train") or {}, f"{where}: train."),
-        options=validated(recipe_class(method), content.get("options") or {}, f"{where}: options."),
+        options=validated(recipe_class(method), options, f"{where}: options."),
         provenance=dict(content.get("provenance") or {}),
     )
 

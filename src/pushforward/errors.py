@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -28,6 +29,14 @@ class Stopped(Exception):
     def __init__(self, signal_number: int, message: str) -> None:
         super().__init__(message)
         self.signal_number = signal_number
+
+
+def as_options(text: str) -> str:
+    """A message with each parameter as the command line spells it: `batch_size` becomes --batch-size.
+
+    Parameters are single words in backticks; commands and paths in backticks hold more, and stay.
+    """
+    return re.sub(r"`([a-z][a-z0-9_]*)`", lambda name: "--" + name[1].replace("_", "-"), text)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

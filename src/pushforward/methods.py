@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,13 +16,15 @@ class Method:
     """One trainable method.
 
     recipe: "module:Class" of a dataclass of options with `build(shape) -> Algorithm`. kind: an "ensemble"
-    has no step, but trains algorithms one after another.
+    has no step, but trains algorithms one after another. formerly: the method that had its options before;
+    its recipe then tells by `was_used(options)` whether an old config means this one (see `migrate`).
     """
 
     name: str
     recipe: str
     summary: str
     paper: str
+    formerly: str = ""
     kind: Literal["algorithm", "ensemble"] = "algorithm"
 
 
@@ -32,6 +36,13 @@ METHODS = {
             "pushforward.recipes.vae:VAERecipe",
             "variational autoencoder: sample, encode, reconstruct, likelihood bound",
             "Kingma & Welling 2014",
+        ),
+        Method(
+            "discrete-vae",
+            "pushforward.recipes.estimator_vae:EstimatorVAERecipe",
+            "VAE of bits or choices among classes, and any estimator of its encoder's gradient",
+            "Jang et al. 2017",
+            formerly="vae",
         ),
         Method(
             "beta-vae",
@@ -129,3 +140,20 @@ def recipe_class(name: str) -> type[Any]:
     """Import and return the recipe dataclass of a method (this imports torch)."""
     module, _, attribute = find_method(name).recipe.partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def migrate(method: str, options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A method and its options as they are called today, from those of an older config (imports torch).
+
+    Where another method has taken options over, they go with it if they are used, and are left out if they
+    are not. What else is unknown stays, for validation to name it.
+    """
+    heirs = [m.name for m in METHODS.values() if m.formerly == method]
+    own = {f.name for f in dataclasses.fields(recipe_class(method))} if heirs else set()
+    for heir in heirs:
+        recipe = recipe_class(heir)
+        moved = {f.name for f in dataclasses.fields(recipe)} - own
+        if moved & options.keys() and recipe.was_used(options):
+            return heir, dict(options)
+        options = {name: value for name, value in options.items() if name not in moved}
+    return method, dict(options)

@@ -169,7 +169,9 @@ def test_one_draw_has_no_monte_carlo_error():
 
 
 def test_annealing_needs_gaussian_codes_and_the_other_rungs_do_not():
-    model = Model(build("vae, vimco", SHAPE).eval(), {"method": "vae", "shape": list(SHAPE), "step": 0})
+    model = Model(
+        build("discrete-vae, vimco", SHAPE).eval(), {"method": "vae", "shape": list(SHAPE), "step": 0}
+    )
     black_and_white = (pictures(6) > 127).to(torch.uint8) * 255
     with pytest.raises(UserError, match="'ais' moves through Gaussian codes"):
         evaluate(model, black_and_white, likelihood="ais")

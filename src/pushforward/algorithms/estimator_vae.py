@@ -37,7 +37,7 @@ TEMPERED = ("gumbel-softmax", "straight-through-gumbel")
 class EstimatorHyperparameters(VAEHyperparameters):
     """What the papers leave to choose."""
 
-    latent: Literal["gaussian", "bernoulli", "categorical"] = "gaussian"
+    latent: Literal["gaussian", "bernoulli", "categorical"] = "categorical"
     """What z is made of: latent-dim Gaussians, as many bits, or as many choices among classes."""
     categories: int = 10
     """Classes of each categorical latent."""

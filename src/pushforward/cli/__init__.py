@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from pushforward import __version__
-from pushforward.errors import Diverged, RunFailed, Stopped, UserError, did_you_mean
+from pushforward.errors import Diverged, RunFailed, Stopped, UserError, as_options, did_you_mean
 
 COMMANDS = {
     "train": "train a method on images, or continue a run",
@@ -43,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     debug = "--debug" in words
     if debug:
         words.remove("--debug")
+    warnings.formatwarning = _note  # type: ignore[assignment]
     try:
         _dispatch(words)
         sys.stdout.flush()
@@ -72,6 +75,11 @@ def _dispatch(words: list[str]) -> None:
     importlib.import_module(f"pushforward.cli.{words[0]}").run(words[1:])
 
 
+def _note(message: Warning | str, *where: Any) -> str:
+    """A warning in one line, without the place in our sources that gave it."""
+    return f"note: {as_options(' '.join(str(message).split()))}\n"
+
+
 def _explain(error: BaseException) -> int:
     """Print one line and return the exit status."""
     if isinstance(error, BrokenPipeError):  # the reader of our output went away: `| head`
@@ -86,5 +94,5 @@ def _explain(error: BaseException) -> int:
     if isinstance(error, Diverged):
         print(f"diverged: {error}", file=sys.stderr)
         return 3
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    print(f"error: {as_options(' '.join(str(error).split()))}", file=sys.stderr)
     return 2 if isinstance(error, UserError) else 1

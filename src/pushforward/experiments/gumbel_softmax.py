@@ -28,6 +28,7 @@ from pushforward.experiments.harness.experiment import (
 )
 from pushforward.experiments.stochastic_network import StochasticNetwork
 from pushforward.networks.mlp import mlp_decoder
+from pushforward.recipes.estimator_vae import EstimatorVAERecipe
 from pushforward.recipes.vae import VAERecipe
 from pushforward.training.fit import fit as fit_in_memory
 
@@ -142,8 +143,7 @@ def build(cell: Cell, shape: tuple[int, ...]) -> EstimatorVAE | StochasticNetwor
         "temperature_rate": cell.options["temperature rate"],
         "temperature_every": cell.options["temperature every"],
     }
-    model = VAERecipe(hidden=(), **options).build(shape)
-    assert isinstance(model, EstimatorVAE)
+    model = EstimatorVAERecipe(hidden=(), **options).build(shape)
     if latent == "categorical":  # the recipe mirrors its networks, the paper's decoder alone is deep
         model.decoder = mlp_decoder(model.latent_dim, (200,), shape)
     return model

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save
 from pushforward.core import Algorithm, Selector, Snapshot
 from pushforward.errors import UserError
 from pushforward.files import write_durably
-from pushforward.methods import recipe_class
+from pushforward.methods import migrate, recipe_class
 from pushforward.models.model import Model
 from pushforward.training.checkpoint import split_state
 
@@ -45,6 +45,7 @@ def load(run: str | Path, *, which: Which = "last", device: str | torch.device =
     if which == "best":
         folder = folder / "best"
     about = _about(folder, run)
+    about["method"], about["options"] = migrate(about["method"], about["options"])
     kind = recipe_class(about["method"])
     algorithm: Algorithm = kind(**_tuples(kind, about["options"])).build(tuple(about["shape"]))
     try:
@@ -85,7 +86,9 @@ def _about(folder: Path, run: str | Path) -> dict[str, Any]:
         hint = " (no validation images were kept aside?)" if folder.name == "best" else ""
         raise UserError(f"RUN: there is no folder {folder}{hint}; expected one that `pushforward train` made")
     if not path.is_file():
-        raise UserError(f"RUN: {run} is no run folder: it has no model.json; expected one that `train` made")
+        raise UserError(
+            f"RUN: {run} is no run folder: it has no model.json; expected one that `pushforward train` made"
+        )
     try:
         about: dict[str, Any] = json.loads(path.read_text())
     except ValueError as error:

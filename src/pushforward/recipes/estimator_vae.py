@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -25,10 +27,19 @@ VALUES_ONLY = ("score-function", "nvil", "rloo")
 
 
 @dataclass(kw_only=True)
-class EstimatorRecipe(LatentRecipe, EstimatorHyperparameters):
-    """Options of a VAE whose latent and estimator are chosen apart. Abstract."""
+class EstimatorVAERecipe(LatentRecipe, EstimatorHyperparameters):
+    """Options of `train discrete-vae`."""
 
-    def estimator_vae(self, shape: Shape) -> EstimatorVAE:
+    @staticmethod
+    def was_used(options: Mapping[str, Any]) -> bool:
+        """Whether a config of `vae`, from when that had these options, was about more than the plain VAE."""
+        return (
+            options.get("latent", "gaussian") != "gaussian"
+            or options.get("estimator") not in (None, "pathwise")
+            or options.get("samples", 1) != 1
+        )
+
+    def build(self, shape: Shape) -> EstimatorVAE:
         """A freshly initialised VAE with this latent and estimator."""
         self.check()
         code = self._code()

@@ -37,9 +37,7 @@ def read_run(folder: Path) -> RunConfig:
     if not folder.is_dir():
         raise UserError(f"RUN: there is no folder {folder}; expected one that `pushforward train` made")
     if not path.is_file():
-        raise UserError(
-            f"RUN: {folder} is no run folder: it has no config.yaml; expected one that `train` made"
-        )
+        raise UserError(f"RUN: {folder} is no run folder: it has no config.yaml; name one that has")
     return read_config(path)
 
 

@@ -19,7 +19,7 @@ from pushforward.diagnostics.cures import collapse_cure
 from pushforward.ensembles.weighting import Weighting
 from pushforward.errors import UserError, did_you_mean
 from pushforward.files import write_durably
-from pushforward.methods import find_method
+from pushforward.methods import find_method, migrate
 from pushforward.models.store import Best, publish
 from pushforward.observers.choice import adversarial_observers, validation_for
 from pushforward.observers.findings import FindingsFile
@@ -302,9 +302,11 @@ def _recorded_identity(folder: Path) -> Mapping[str, Any] | None:
     mixture = read_mixture(folder)
     if mixture is not None:
         return mixture["identity"]
-    if any((folder / "checkpoints").glob("step-*")):
-        return newest_checkpoint(folder / "checkpoints")[1].values["identity"]
-    return None
+    if not any((folder / "checkpoints").glob("step-*")):
+        return None
+    recorded = newest_checkpoint(folder / "checkpoints")[1].values["identity"]
+    method, options = migrate(recorded["method"], recorded["options"])
+    return {**recorded, "method": method, "options": options}
 
 
 def _refuse_other_data(config: RunConfig, folder: Path, data: Prepared) -> None:

@@ -100,7 +100,7 @@ def test_samples_are_decoded_draws_and_follow_their_seed():
 
 @pytest.mark.parametrize("latent", ["bernoulli", "categorical"])
 def test_discrete_codes_are_refused(latent):
-    algorithm = build("vae", latent=latent).eval()
+    algorithm = build("discrete-vae", latent=latent).eval()
     discrete = Model(algorithm, {"method": "vae", "shape": [1, 8, 8], "step": 0})
     with pytest.raises(UserError, match=r"codes are discrete.*sample from the prior"):
         discrete.aggregate(small_images(50).x, components=2)

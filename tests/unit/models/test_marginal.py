@@ -66,7 +66,7 @@ def test_mistakes_are_named(call, says):
 
 
 def test_other_codes_say_which_rungs_they_have():
-    model = Model(build("vae, categorical").eval(), {"method": "vae", "shape": list(SHAPE), "step": 0})
+    model = Model(build("discrete-vae, annealed").eval(), {"method": "vae", "shape": list(SHAPE), "step": 0})
     with pytest.raises(UserError, match="take 'iwae' or 'prior'"):
         model.log_prob(pictures(2), method="ais")
     assert model.log_prob(pictures(2), method="prior", k=20).isfinite().all()

@@ -39,5 +39,5 @@ def test_a_dead_code_is_critical_and_its_cure_is_the_runs(tmp_path):
 
 
 def test_codes_that_are_not_gaussian_are_looked_at_without_it(tmp_path):
-    seen = observed(build("vae, categorical").eval(), small_images().x, tmp_path)
+    seen = observed(build("discrete-vae, annealed").eval(), small_images().x, tmp_path)
     assert "information" not in seen.metrics

@@ -6,11 +6,13 @@ import pytest
 
 from pushforward.algorithms.estimator_vae import EstimatorVAE
 from pushforward.algorithms.vae import VAE
+from pushforward.config import config_from
 from pushforward.errors import UserError
-from pushforward.recipes.vae import VAERecipe
+from pushforward.recipes.estimator_vae import EstimatorVAERecipe
 from pushforward.runs.run import train
 
 SHAPE = (1, 8, 8)
+GAUSSIAN = {"latent": "gaussian"}
 BITS = {"latent": "bernoulli", "likelihood": "bernoulli"}
 CHOICES = {"latent": "categorical", "likelihood": "bernoulli"}
 
@@ -20,8 +22,12 @@ CHOICES = {"latent": "categorical", "likelihood": "bernoulli"}
     [
         ({**BITS, "estimator": "pathwise"}, "--estimator pathwise with --latent bernoulli", "gumbel-softmax"),
         ({**CHOICES, "estimator": "pathwise"}, "--estimator pathwise with --latent categorical", "rsample"),
-        ({"estimator": "gumbel-softmax"}, "--estimator gumbel-softmax with --latent gaussian", "pathwise"),
-        ({"estimator": "straight-through"}, "--estimator straight-through with", "a Bernoulli"),
+        (
+            {**GAUSSIAN, "estimator": "gumbel-softmax"},
+            "--estimator gumbel-softmax with --latent gaussian",
+            "pathwise",
+        ),
+        ({**GAUSSIAN, "estimator": "straight-through"}, "--estimator straight-through with", "a Bernoulli"),
         ({**CHOICES, "estimator": "arm"}, "--estimator arm with --latent categorical", "rloo"),
         ({**CHOICES, "estimator": "disarm"}, "--estimator disarm with --latent categorical", "relax"),
         (
@@ -32,7 +38,7 @@ CHOICES = {"latent": "categorical", "likelihood": "bernoulli"}
         ({**BITS, "estimator": "exact", "latent_dim": 11}, "--estimator exact: 11 latents", "disarm"),
         ({**BITS, "estimator": "exact", "latent_dim": 40}, "--estimator exact with", "at most 65536"),
         (
-            {"estimator": "measure-valued", "latent_dim": 100, "sigma": 1.0},
+            {**GAUSSIAN, "estimator": "measure-valued", "latent_dim": 100, "sigma": 1.0},
             "--estimator measure-valued with --latent gaussian",
             "expected at most 128",
         ),
@@ -43,9 +49,9 @@ CHOICES = {"latent": "categorical", "likelihood": "bernoulli"}
         ({**BITS, "temperature": 0.3}, "--temperature: 0.3, under the floor", "--temperature-floor"),
         ({**BITS, "temperature_rate": -0.1}, "--temperature-rate: -0.1", "1e-4"),
         ({**BITS, "temperature_every": 0}, "--temperature-every: 0", "at least 1"),
-        ({"samples": 0}, "--samples: 0", "at least 1"),
+        ({**GAUSSIAN, "samples": 0}, "--samples: 0", "at least 1"),
         ({**CHOICES, "categories": 1}, "--categories: 1", "at least 2"),
-        ({"prior": "learned"}, "--prior: learned", "--latent bernoulli"),
+        ({**GAUSSIAN, "prior": "learned"}, "--prior: learned", "--latent bernoulli"),
         ({**BITS, "k": 5}, "--k: 5, but gumbel-softmax", "--estimator vimco"),
         ({**BITS, "estimator": "vimco", "k": 1}, "--k: 1", "at least 2"),
         ({**BITS, "estimator": "vimco", "samples": 2}, "--samples: 2, but vimco", "leave --samples out"),
@@ -60,7 +66,7 @@ CHOICES = {"latent": "categorical", "likelihood": "bernoulli"}
 )
 def test_bad_use_is_refused_with_its_fix(options, start, fix):
     with pytest.raises(UserError) as error:
-        VAERecipe(**options).build(SHAPE)
+        EstimatorVAERecipe(**options).build(SHAPE)
     assert str(error.value).startswith(start)
     assert fix in str(error.value)
     assert "\n" not in str(error.value)
@@ -69,29 +75,45 @@ def test_bad_use_is_refused_with_its_fix(options, start, fix):
 def test_nothing_is_written_for_a_refused_run(tmp_path):
     options = {"latent": "categorical", "estimator": "arm"}
     with pytest.raises(UserError, match="--estimator arm"):
-        train("vae", data="digits", steps=1, run=str(tmp_path / "run"), options=options)
+        train("discrete-vae", data="digits", steps=1, run=str(tmp_path / "run"), options=options)
     assert not (tmp_path / "run").exists()
 
 
 def test_an_estimator_that_there_is_none_of_is_named():
     with pytest.raises(UserError, match="estimator: 'gumble'"):
-        train("vae", data="digits", steps=1, options={"latent": "bernoulli", "estimator": "gumble"})
+        train("discrete-vae", data="digits", steps=1, options={"latent": "bernoulli", "estimator": "gumble"})
 
 
-def test_the_default_is_the_papers_own_algorithm():
-    assert type(VAERecipe().build(SHAPE)) is VAE
-    for options in ({"samples": 2}, {"estimator": "score-function"}, BITS, CHOICES):
-        assert type(VAERecipe(**options).build(SHAPE)) is EstimatorVAE
+@pytest.mark.parametrize("options", [{}, {"samples": 2}, {"estimator": "rloo", "samples": 2}, BITS, CHOICES])
+def test_an_old_config_of_vae_that_used_these_options_is_a_discrete_vae(options):
+    """Version 0.1.0 wrote every option of both into the configs of `vae`."""
+    written = {"latent": "gaussian", "categories": 10, "samples": 1, "hidden": [16], **options}
+    content = {"method": "vae", "options": written}
+    if not options:
+        config = config_from(content, where="old")
+        assert (config.method, type(config.options.build(SHAPE))) == ("vae", VAE)
+        return
+    with pytest.warns(UserWarning, match="'vae' with these options is called 'discrete-vae' now"):
+        config = config_from(content, where="old")
+    assert type(config.options.build(SHAPE)) is EstimatorVAE
+    assert {k: config.to_dict()["options"][k] for k in written} == written
+
+
+def test_what_neither_method_knows_is_still_named():
+    with pytest.raises(UserError, match=r"options\.categries: there is no such option"):
+        config_from({"method": "vae", "options": {"categries": 4}}, where="old")
 
 
 @pytest.mark.parametrize(("latent", "name"), [("gaussian", "pathwise"), ("categorical", "gumbel-softmax")])
 def test_the_estimator_defaults_to_the_latents_own(latent, name):
-    assert VAERecipe(latent=latent).chosen_estimator == name
+    assert EstimatorVAERecipe(latent=latent).chosen_estimator == name
 
 
 def test_a_categorical_latent_is_as_wide_as_its_classes_together():
-    model = VAERecipe(**CHOICES, latent_dim=20, categories=10, hidden=(5,)).build(SHAPE)
+    model = EstimatorVAERecipe(**CHOICES, latent_dim=20, categories=10, hidden=(5,)).build(SHAPE)
     assert model.encoder[-1].out_features == 200
     assert model.decoder[0].in_features == 200
-    convolutional = VAERecipe(**CHOICES, latent_dim=4, categories=3, network="conv", width=2).build(SHAPE)
+    convolutional = EstimatorVAERecipe(**CHOICES, latent_dim=4, categories=3, network="conv", width=2).build(
+        SHAPE
+    )
     assert convolutional.sample(2).shape == (2, *SHAPE)
