@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from pushforward.core import Algorithm
 from pushforward.data import Dataset, Scan, Stream
 from pushforward.methods import METHODS, recipe_class
 from pushforward.randomness import seed_everything
+from pushforward.training.distributed import World
 from pushforward.training.loop import LoopSettings, Trainer
 
 # What makes a method small enough for a test. A new method without an entry is tested at its defaults.
@@ -87,19 +88,27 @@ def trainer(
     steps: int = 12,
     batch_size: int = 6,
     images: Dataset | None = None,
+    options: Mapping[str, Any] | None = None,
+    world: World | None = None,
     **kwargs: Any,
 ) -> Trainer:
-    """A trainer of a small algorithm on small data, whole and seeded; `begin` it or `resume` it."""
+    """A trainer of a small algorithm on small data, whole and seeded; `start` it or `resume` it.
+
+    options: of a method given by name, beside those that make it small.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     settings = {"checkpoint_every": 4, "log_every": 3, **kwargs.pop("settings", {})}
     seed_everything(0)
-    algorithm = build(method) if isinstance(method, str) else method()
+    algorithm = build(method, **(options or {})) if isinstance(method, str) else method()
+    world = world or World()
+    sources = {"data": images or images_for(method)}
     return Trainer(
         algorithm,
-        Stream({"data": images or images_for(method)}, batch_size=batch_size, seed=0),
+        Stream(sources, batch_size=batch_size, seed=0, rank=world.rank, world=world.size),
         folder,
         steps=steps,
         settings=LoopSettings(**settings),
+        world=world,
         **kwargs,
     )
 

@@ -103,12 +103,29 @@ class Update:
     """One gradient step.
 
     losses: {player name: scalar to minimise}. Every player named moves, simultaneously. Entries that
-    share a loss tensor share one backward pass. info: detached scalars to log and to hand back,
-    averaged over processes, as the value of the `yield`.
+    share a loss tensor share one backward pass. info: scalars to log and to hand back. share: statistics
+    of the batch to hand back, floating, of any shape (the same in all processes), which are not logged.
+    The value of the `yield` is one mapping with both, detached and averaged over processes. Raises
+    ValueError for a name in both, and for integers in `share`, whose mean is no integer.
     """
 
     losses: Mapping[str, Tensor]
     info: Mapping[str, Tensor] = field(default_factory=dict)
+    share: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, value in self.share.items():
+            if name in self.info:
+                raise ValueError(f"`share`: '{name}' is in `info` too; expected another name in one of them")
+            if not value.is_floating_point():
+                raise ValueError(
+                    f"`share`: '{name}' is {value.dtype}; expected a floating tensor, since what comes back "
+                    "is a mean over processes: give `.float()` of it"
+                )
+
+    def answer(self) -> dict[str, Tensor]:
+        """The value of the `yield` where there is one process: `info` and `share`, detached."""
+        return {name: value.detach() for name, value in (*self.info.items(), *self.share.items())}
 
 
 Steps = Generator[Update, Mapping[str, Tensor], None]
@@ -132,12 +149,22 @@ class Algorithm(nn.Module, ABC):
     """The players and hyper-parameters of one paper.
 
     All state lives in parameters, buffers or `get_extra_state` (JSON-able), so that `state_dict()`
-    holds what a resume needs. A trained algorithm offers whichever it can of what
-    `abilities` describes: `sample(n) -> x`, `encode(x) -> z`, `log_prob(x) -> nats`, ...
+    holds what a resume needs. A trained algorithm offers whichever it can of what `abilities` describes:
+    `sample(n) -> x`, `encode(x) -> z`, `log_prob(x) -> nats`, ...
+
+    Where several processes train, the state is taken to be the same in all of them. Weights are, since
+    gradients are averaged. A buffer is, where it follows from weights, from the clock, or from what a `yield`
+    handed back: what it must know of a batch goes through `Update.share`. `local` names what is not.
     """
 
     selector: ClassVar[Selector | None] = None
     """What chooses the best weights; where there is none, no training data are set aside."""
+    local: ClassVar[tuple[str, ...]] = ()
+    """What each process has for itself, such as a pool of past samples: names of buffers or of modules, as in
+    `state_dict()`. A checkpoint holds it once for each process, so the run resumes with as many as it had."""
+    training_only: ClassVar[tuple[str, ...]] = ()
+    """What a trained model does not need, such as a pool or moments: names of buffers or of modules, as in
+    `state_dict()`. A checkpoint holds it; a published model does not, and loads with it as it is built."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -152,6 +179,19 @@ class Algorithm(nn.Module, ABC):
     @abstractmethod
     def step(self, draw: Draw) -> Steps:
         """One training step: draw data, yield updates. Each yield is one gradient step."""
+
+    def declared(self, declaration: Literal["local", "training_only"]) -> frozenset[str]:
+        """The keys of `state_dict()` that a declaration names, those of algorithms inside this one too."""
+        names = tuple(
+            f"{path}.{name}" if path else name
+            for path, module in self.named_modules()
+            if isinstance(module, Algorithm)
+            for name in getattr(module, declaration)
+        )
+        if not names:
+            return frozenset()
+        inside = tuple(f"{name}." for name in names)
+        return frozenset(k for k in self.state_dict() if k in names or k.startswith(inside))
 
     def check_batch(self, n: int) -> None:
         """Raise UserError where a step cannot draw batches of n, this process's share of the batch."""

@@ -64,7 +64,7 @@ def test_only_the_declared_players_move(kind):
             same = all(torch.equal(p, q) for p, q in zip(player.parameters(), before[name], strict=True))
             assert same != (name in update.losses), name
         moved |= set(update.losses)
-        info = {k: v.detach() for k, v in update.info.items()}
+        info = update.answer()
     assert moved
 
 

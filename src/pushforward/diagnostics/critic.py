@@ -91,7 +91,7 @@ def generator_gradient(algorithm: Algorithm, draw: Draw, *, player: str = "gener
                 whole = [torch.zeros_like(p) if g is None else g for p, g in zip(owned, found, strict=True)]
                 total = whole if total is None else [a + b for a, b in zip(total, whole, strict=True)]
             try:
-                update = steps.send({k: v.detach() for k, v in update.info.items()})
+                update = steps.send(update.answer())
             except StopIteration:
                 update = None
     return None if total is None else torch.cat([g.flatten() for g in total]).norm().item()

@@ -25,10 +25,12 @@ Which = Literal["last", "best"]
 def publish(folder: Path, algorithm: Algorithm, description: dict[str, Any]) -> None:
     """Write `model.safetensors` and `model.json`: the weights as they are now, and what `load` needs.
 
-    description: method, options, shape, step, and for the best checkpoint the metric and its value.
+    What the algorithm declares `training_only` is left out. description: method, options, shape, step, and
+    for the best checkpoint the metric and its value.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors, extra = split_state(algorithm.state_dict())
+    left_out = algorithm.declared("training_only")
+    tensors, extra = split_state({k: v for k, v in algorithm.state_dict().items() if k not in left_out})
     plain = {k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
     write_durably(folder / "model.safetensors", save(plain))
     about = {"format": FORMAT, **description, "extra": extra}
@@ -50,7 +52,7 @@ def load(run: str | Path, *, which: Which = "last", device: str | torch.device =
     algorithm: Algorithm = kind(**_tuples(kind, about["options"])).build(tuple(about["shape"]))
     try:
         tensors = load_file(folder / "model.safetensors")
-        algorithm.load_state_dict({**tensors, **about["extra"]})
+        _fill(algorithm, {**tensors, **about["extra"]})
     except (OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"RUN: the weights in {folder} do not fit its model.json ({reason})") from error
@@ -78,6 +80,14 @@ class Best:
         self.value = value
         best = {"metric": self.selector.metric, "value": value, "step": snapshot.clock.step}
         publish(self.folder, snapshot.algorithm, {**self.about, **best})
+
+
+def _fill(algorithm: Algorithm, state: dict[str, Any]) -> None:
+    """Load a published state, in which nothing may be missing but what is `training_only`."""
+    missing, unexpected = algorithm.load_state_dict(state, strict=False)
+    wrong = [*sorted(set(missing) - algorithm.declared("training_only")), *unexpected]
+    if wrong:
+        raise RuntimeError(f"missing or unexpected: {', '.join(wrong)}")
 
 
 def _about(folder: Path, run: str | Path) -> dict[str, Any]:

@@ -40,29 +40,53 @@ class World:
         """Average gradients over processes, in one message a dtype."""
         if self.size == 1:
             return
-        by_dtype: dict[torch.dtype, list[Tensor]] = {}
-        for p in parameters:
-            if p.grad is not None:
-                by_dtype.setdefault(p.grad.dtype, []).append(p.grad)
-        for grads in by_dtype.values():
-            flat = torch._utils._flatten_dense_tensors(grads)
-            self.mean_(flat)
-            for grad, mean in zip(grads, torch._utils._unflatten_dense_tensors(flat, grads), strict=True):
-                grad.copy_(mean)
+        self._together([p.grad for p in parameters if p.grad is not None], self.mean_)
 
-    def mean_info(self, info: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Detached scalars, averaged over processes, without a synchronisation of the host."""
-        detached = {k: v.detach() for k, v in info.items()}
-        if self.size == 1 or not detached:
-            return detached
-        flat = torch.stack([v.float() for v in detached.values()])
-        self.mean_(flat)
-        return dict(zip(detached, flat, strict=True))
+    def mean_reports(
+        self, info: Mapping[str, Tensor], share: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """An update's scalars and its statistics, detached and averaged over processes.
+
+        In one message a dtype, and without a synchronisation of the host. Scalars are averaged in float32,
+        statistics in float32 at least, and come back in their own dtype.
+        """
+        scalars, statistics = ({k: v.detach() for k, v in values.items()} for values in (info, share))
+        if self.size == 1 or not (scalars or statistics):
+            return scalars, statistics
+        flat = torch.stack([v.float() for v in scalars.values()]) if scalars else None
+        wide = {k: _copied(v) for k, v in statistics.items()}
+        self._together([*wide.values()] if flat is None else [flat, *wide.values()], self.mean_)
+        shared = {k: v.to(statistics[k].dtype) for k, v in wide.items()}
+        return ({} if flat is None else dict(zip(scalars, flat, strict=True))), shared
 
     def mean_(self, tensor: Tensor) -> None:
         """In-place mean over processes. Raises PeerLost if one has died."""
         _guarded(lambda: dist.all_reduce(tensor))
         tensor /= self.size
+
+    def agree_(self, tensors: Sequence[Tensor]) -> None:
+        """Give every process the values that these have in the main one, in one message a dtype."""
+        if self.size > 1:
+            self._together(tensors, lambda flat: _guarded(lambda: dist.broadcast(flat, src=0)))
+
+    def _together(self, tensors: Sequence[Tensor], send: Callable[[Tensor], None]) -> None:
+        """Change tensors in place by a function of flat ones, called once for each dtype."""
+        by_dtype: dict[torch.dtype, list[Tensor]] = {}
+        for tensor in tensors:
+            by_dtype.setdefault(tensor.dtype, []).append(tensor)
+        for alike in by_dtype.values():
+            flat = torch.cat([t.reshape(-1) for t in alike])
+            send(flat)
+            for t, sent in zip(alike, flat.split([t.numel() for t in alike]), strict=True):
+                t.copy_(sent.view(t.shape))
+
+    def gather(self, value: Any) -> list[Any]:
+        """In the main process every process's value, by rank; in the others nothing."""
+        if self.size == 1:
+            return [value]
+        values: list[Any] | None = [None] * self.size if self.main else None
+        _guarded(lambda: dist.gather_object(value, values))
+        return values or []
 
     def any(self, flag: bool, device: torch.device) -> bool:
         """Whether the flag is up anywhere (a collective call and a synchronisation)."""
@@ -92,6 +116,11 @@ class World:
         if self.size > 1 and dist.is_initialized():
             dist.destroy_process_group()
         PartialState._reset_state()  # it would answer the next run with this one's device and processes
+
+
+def _copied(tensor: Tensor) -> Tensor:
+    """A copy to write into, of float32 at least."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32), copy=True)
 
 
 def _guarded(call: Callable[[], Any]) -> None:

@@ -31,6 +31,7 @@ from pushforward.training.guard import History, NonFinite, check_finite
 from pushforward.training.observing import collected, refuse_equal_names
 from pushforward.training.optim import Averages, build_optimizers, set_rates
 from pushforward.training.precision import Precision, forward_context
+from pushforward.training.ranks import align, gather_local, local_bytes, own_state, refuse_other_number
 from pushforward.training.steps import Stepper
 
 TIMED_STEPS = 30
@@ -119,6 +120,7 @@ class Trainer:
         """Check the disk and write the checkpoint of step 0."""
         if self.world.main:
             size = sum(t.nbytes for group in self._tensors().values() for t in group.values())
+            size += (self.world.size - 1) * local_bytes(self.algorithm)
             # Weights with moments are 3 to 4 times these: two kept, one being written; and step 0, the
             # published weights and the best ones.
             require_space(self.folder, 15 * size + 20_000_000)
@@ -258,6 +260,8 @@ class Trainer:
     def save(self) -> None:
         """Write a checkpoint and publish the model. Only at a step boundary; never with a NaN in it."""
         self._refuse_non_finite()
+        align(self.algorithm, self.world)
+        local_tensors, local_values = gather_local(self.algorithm, self.world)
         if self.world.main:
             values = {
                 "clock": asdict(self.clock),
@@ -266,9 +270,10 @@ class Trainer:
                 "random": random_state()[1],
                 "identity": dict(self.settings.identity),
                 "extra": split_state(self.algorithm.state_dict())[1],
+                **local_values,
             }
             root = self.folder / "checkpoints"
-            save_checkpoint(root, self.clock.step, Checkpoint(self._tensors(), values))
+            save_checkpoint(root, self.clock.step, Checkpoint({**self._tensors(), **local_tensors}, values))
             with self._published():
                 self.hooks.publish(self.algorithm, self.clock)
         self.world.barrier()
@@ -289,7 +294,8 @@ class Trainer:
 
     def resume(self) -> None:
         """Take up the newest whole checkpoint: everything but the number of steps, which is the caller's."""
-        _, checkpoint = newest_checkpoint(self.folder / "checkpoints")
+        path, checkpoint = newest_checkpoint(self.folder / "checkpoints")
+        refuse_other_number(self.algorithm, self.world, checkpoint.values, path)
         self.restore(checkpoint)
         if self.world.main:
             self.log.cut_back(self.clock.step)
@@ -300,7 +306,7 @@ class Trainer:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Put back weights, moments, averages, clock, data position and random streams."""
         tensors, values = checkpoint.tensors, checkpoint.values
-        self.algorithm.load_state_dict({**tensors["algorithm"], **values["extra"]})
+        self.algorithm.load_state_dict(own_state(tensors, values, rank=self.world.rank))
         for name, optimizer in self.optimizers.items():
             restore_optimizer(optimizer, tensors.get(f"optimizer-{name}", {}))
         self.averages.restore(tensors.get("averages", {}))

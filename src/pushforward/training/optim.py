@@ -91,7 +91,7 @@ class Averages:
                 t.data, average.data = average.data, t.data
 
     def state(self) -> dict[str, Tensor]:
-        """Flat {player/key: tensor}.
+        """The averaged weights, as flat {player/key: tensor}; buffers are in the algorithm's own state.
 
         Raises RuntimeError if a module put a new tensor in a watched one's place: it must write in place.
         """
@@ -101,12 +101,21 @@ class Averages:
                     raise RuntimeError(
                         f"'{key}' of player '{name}' was replaced; modules must write in place"
                     )
-        return {f"{n}/{k}": t for n, tensors in self._averaged.items() for k, t in tensors.items()}
+        return {
+            f"{name}/{key}": t
+            for name, tensors in self._averaged.items()
+            for key, t in tensors.items()
+            if isinstance(self._live[name][key], torch.nn.Parameter)
+        }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """The inverse of `state`."""
+        """The inverse of `state`, once the algorithm has its own back, from which buffers are copied."""
         for key, tensor in self.state().items():
             tensor.copy_(state[key])
+        for name, live in self._live.items():
+            for key, t in live.items():
+                if not isinstance(t, torch.nn.Parameter):
+                    self._averaged[name][key].copy_(t)
 
 
 def _tensors(player: Player) -> dict[str, Tensor]:

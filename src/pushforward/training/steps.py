@@ -45,6 +45,7 @@ class Stepper:
         """One call of `step`.
 
         Returns {"loss/PLAYER", "info/KEY"}, detached: the means over the step's updates that report them.
+        What an update shares is handed back, and not returned.
         """
         generator = self.algorithm.step(draw)
         seen: dict[str, list[Tensor]] = {}
@@ -58,10 +59,12 @@ class Stepper:
             self.descend(update)
             reported = {f"loss/{k}": v for k, v in update.losses.items()}
             reported |= {f"info/{k}": v for k, v in update.info.items()}
-            reported = self.world.mean_info(reported)
+            reported, shared = self.world.mean_reports(reported, update.share)
             for key, value in reported.items():
                 seen.setdefault(key, []).append(value)
             info = {k: reported[f"info/{k}"] for k in update.info}
+            if shared:
+                info |= shared
 
     def descend(self, update: Update) -> None:
         """All backward passes of an update, then all its optimiser steps."""
