@@ -202,7 +202,7 @@ class PreparesData(Protocol):
 def offers(thing: object, ability: type[T]) -> TypeIs[T]:
     """Whether it has every member of the Protocol, submodules included."""
     members = (m for base in ability.__mro__ if base in ABILITIES for m in ABILITIES[base].members)
-    return all(hasattr(thing, member) for member in members)
+    return all(getattr(thing, member, None) is not None for member in members)
 
 
 def lacking(thing: object, *abilities: type) -> type | None:

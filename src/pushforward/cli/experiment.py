@@ -15,7 +15,7 @@ from pushforward.errors import RunFailed, Stopped, UserError
 from pushforward.experiments.harness.table import EXPERIMENTS, find_entry
 
 if TYPE_CHECKING:
-    from pushforward.experiments.harness.execute import Outcome
+    from pushforward.experiments.harness.execute import Execution
 
 HELP = """usage: pushforward experiment NAME [OPTIONS]
        pushforward experiment list
@@ -70,11 +70,11 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise Stopped(number, "stopped; finished cells are kept and will not be run again")
 
 
-def _execute(module: str, options: ExperimentOptions) -> Outcome:
-    from pushforward.cli.experiment_display import Display
+def _execute(module: str, options: ExperimentOptions) -> Execution:
+    from pushforward.cli.experiment_display import ExperimentDisplay
     from pushforward.experiments.harness.execute import execute
 
-    with Display() as display:
+    with ExperimentDisplay() as display:
         return execute(
             module,
             budget=options.budget,
@@ -86,7 +86,7 @@ def _execute(module: str, options: ExperimentOptions) -> Outcome:
         )
 
 
-def _finish(outcome: Outcome, options: ExperimentOptions) -> None:
+def _finish(outcome: Execution, options: ExperimentOptions) -> None:
     """Print, write what is complete, and raise RunFailed where a cell or a required check failed."""
     from pushforward.cli.experiment_display import show
     from pushforward.experiments.harness.document import contract
@@ -107,7 +107,7 @@ def _finish(outcome: Outcome, options: ExperimentOptions) -> None:
         raise RunFailed(f"{name}: does not hold: {'; '.join(missed)}")
 
 
-def _write(outcome: Outcome, options: ExperimentOptions) -> None:
+def _write(outcome: Execution, options: ExperimentOptions) -> None:
     from pushforward.experiments.harness.document import destination, write
     from pushforward.runs.data import git_commit
 

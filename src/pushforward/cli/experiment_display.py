@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pushforward.experiments.harness.cache import Record
-from pushforward.experiments.harness.execute import Outcome, Watch
+from pushforward.experiments.harness.execute import Execution, Watch
 from pushforward.experiments.harness.experiment import Cell
 from pushforward.experiments.harness.markdown import measured, number, verdict, with_spread
 from pushforward.experiments.harness.pool import Event, Failed, Finished, Started
@@ -31,7 +31,7 @@ class _Line:
     running: list[int] = field(default_factory=list)
 
 
-class Display:
+class ExperimentDisplay:
     """Follows one experiment on standard error."""
 
     def __init__(self, console: Console | None = None) -> None:
@@ -43,7 +43,7 @@ class Display:
         self._live: Live | None = None
         self._started = time.monotonic()
 
-    def __enter__(self) -> Display:
+    def __enter__(self) -> ExperimentDisplay:
         if self.console.is_terminal:
             self._live = Live(
                 get_renderable=self._table,
@@ -116,7 +116,7 @@ class Display:
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def show(outcome: Outcome, console: Console | None = None) -> None:
+def show(outcome: Execution, console: Console | None = None) -> None:
     """Print the rows and the checks to standard output."""
     out = console or Console()
     if not out.is_terminal:
@@ -127,7 +127,7 @@ def show(outcome: Outcome, console: Console | None = None) -> None:
     out.print(_checks(outcome))
 
 
-def _rows(outcome: Outcome) -> Table:
+def _rows(outcome: Execution) -> Table:
     papers = any(row.paper is not None for row in outcome.rows)
     table = Table("method", "setting", "figure", "value", "unit", box=None, header_style="dim")
     if papers:
@@ -140,7 +140,7 @@ def _rows(outcome: Outcome) -> Table:
     return table
 
 
-def _checks(outcome: Outcome) -> Table:
+def _checks(outcome: Execution) -> Table:
     table = Table("check", "claim", "value", box=None, header_style="dim")
     colours = {"holds": "green", "FAILS": "red", "missed": "yellow"}
     for check in outcome.checks:

@@ -16,7 +16,7 @@ from pushforward.runs.run import Progress as Callbacks
 LINE_EVERY_S = 10.0
 
 
-class Display:
+class TrainingDisplay:
     """Shows the progress of one run, in its main process only."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Display:
         self._started: tuple[float, int] | None = None
         self._last = 0
 
-    def __enter__(self) -> Display:
+    def __enter__(self) -> TrainingDisplay:
         self._bar = Progress(
             TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
             BarColumn(),

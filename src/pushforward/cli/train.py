@@ -83,14 +83,14 @@ def _preset(method: str | None, name: str, config_file: str | None) -> RunConfig
 
 
 def _train(config: RunConfig) -> None:
-    from pushforward.cli.progress import Display
+    from pushforward.cli.progress import TrainingDisplay
     from pushforward.runs import run as runs
 
     restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
     may_restart = int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0"))
     if may_restart and config.train.run is None:
         raise UserError("--run: not given; `torchrun --max-restarts` needs it to find the run again")
-    with Display() as display:
+    with TrainingDisplay() as display:
         if restarted and (Path(str(config.train.run)) / "config.yaml").exists():
             _refuse_another(config, Path(str(config.train.run)))
             folder = runs.resume(Path(str(config.train.run)), {}, display.progress)
@@ -119,7 +119,7 @@ def _refuse_beside_resume(options: dict[str, Any]) -> None:
 
 
 def _resume(folder: Path, method: str | None, argv: list[str], rates: dict[str, float]) -> None:
-    from pushforward.cli.progress import Display
+    from pushforward.cli.progress import TrainingDisplay
     from pushforward.runs import run as runs
     from pushforward.runs.data import read_run
 
@@ -141,7 +141,7 @@ def _resume(folder: Path, method: str | None, argv: list[str], rates: dict[str, 
             f"--resume: takes only {', '.join('--' + n.replace('_', '-') for n in runs.RESUMABLE)} "
             f"besides; {'; '.join(others)}"
         )
-    with Display() as display:
+    with TrainingDisplay() as display:
         runs.resume(folder, changes, display.progress)
     _report(folder)
 

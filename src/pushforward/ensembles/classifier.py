@@ -51,7 +51,7 @@ class ClassifierOptions:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RealScores:
     """logits: ln C / (1 - C) of every row, float64, where C is the probability that it is real. accuracy:
     of the classifiers on these rows and as many samples."""
 
@@ -67,7 +67,7 @@ def tell_apart(
     batch_size: int,
     seed: int,
     device: torch.device,
-) -> Verdict:
+) -> RealScores:
     """Train classifiers on rows of the data against as many samples, and score every row.
 
     Everything follows from the seed; the global random streams are left as they were. data: at least as
@@ -93,7 +93,7 @@ def tell_apart(
                 fakes = [_scores(network, sample(len(rows))) for rows in part.split(AT_ONCE)]
             logits[part] = torch.cat(own)
             right += float((torch.cat(own) > 0).sum() + (torch.cat(fakes) < 0).sum())
-    return Verdict(logits, right / (2 * n))
+    return RealScores(logits, right / (2 * n))
 
 
 def density_ratio(logits: Float[Tensor, " n"]) -> Float[Tensor, " n"]:

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from pushforward.abilities import HasBound
 from pushforward.data.kinds import Kind
-from pushforward.evaluation.outcome import Effort, Metric, Outcome, Skipped, chunks, mean_metric, metric
-from pushforward.metrics.likelihood import Estimate, bits_per_dimension, mean_interval
+from pushforward.evaluation.outcome import Effort, Metric, Outcome, Skipped, chunks, mean_metric
+from pushforward.metrics.likelihood import bits_per_dimension
 from pushforward.models.marginal import in_parts, joined, marginal_likelihood, mean_standard_error
 from pushforward.models.model import DECODED_AT_ONCE, Model
 from pushforward.objectives.bounds import LikelihoodEstimate, summarize_weights
@@ -58,19 +58,15 @@ def bounds(model: Model, images: Tensor, effort: Effort) -> Outcome:
 
 def _bits(estimate: LikelihoodEstimate, model: Model, bin_width: float) -> Metric:
     """What ln p(x) is in bits."""
-    bound, dimensions = mean_interval(estimate.value), math.prod(model.shape)
-    bits = Estimate(
-        bits_per_dimension(bound.value, dimensions, bin_width), bound.ci95 / dimensions / math.log(2)
-    )
-    return metric("bits/dimension", bits, "bits", higher_is_better=False)
+    bits = bits_per_dimension(estimate.value, math.prod(model.shape), bin_width)
+    return mean_metric("bits/dimension", bits, "bits", higher_is_better=False)
 
 
 def _tell(outcome: Outcome, estimate: LikelihoodEstimate, effort: Effort, kind: Kind) -> None:
     """ln p(x), and how far the draws can be trusted."""
-    bound = mean_interval(estimate.value)
     of = f"of {effort.draws:,} {'chains' if effort.likelihood == 'ais' else 'draws'}"
     outcome.metrics += [
-        metric(effort.name, bound, kind.per("nats"), higher_is_better=True),
+        mean_metric(effort.name, estimate.value, kind.per("nats"), higher_is_better=True),
         mean_metric("effective_draws", estimate.ess, of, higher_is_better=True),
     ]
     error = mean_standard_error(estimate)

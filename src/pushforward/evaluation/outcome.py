@@ -11,10 +11,10 @@ from torch import Tensor
 
 from pushforward.core import to_float
 from pushforward.data.modes import Modes
-from pushforward.metrics.likelihood import Estimate, mean_interval
 from pushforward.models.marginal import Rung
 from pushforward.models.model import DECODED_AT_ONCE, Model
 from pushforward.objectives.annealing import Annealing
+from pushforward.objectives.montecarlo import mean_interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,20 +115,14 @@ def mean_metric(
     higher_is_better: bool | None = None,
     floor: float | None = None,
 ) -> Metric:
-    """The mean over images, with its interval."""
-    return metric(name, mean_interval(values), unit, higher_is_better=higher_is_better, floor=floor)
-
-
-def metric(
-    name: str,
-    estimate: Estimate,
-    unit: str,
-    *,
-    higher_is_better: bool | None = None,
-    floor: float | None = None,
-) -> Metric:
-    """A figure with its interval, where it has one."""
-    ci95 = None if math.isnan(estimate.ci95) else estimate.ci95
+    """The mean over rows, with its interval; one row has none."""
+    mean = mean_interval(values.double())
+    ci95 = None if math.isnan(mean.half_width) else mean.half_width.item()
     return Metric(
-        name=name, value=estimate.value, ci95=ci95, floor=floor, unit=unit, higher_is_better=higher_is_better
+        name=name,
+        value=mean.value.item(),
+        ci95=ci95,
+        floor=floor,
+        unit=unit,
+        higher_is_better=higher_is_better,
     )

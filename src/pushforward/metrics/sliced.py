@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pushforward.errors import UserError
+from pushforward.objectives.divergences import sliced_w1
 
 
 def sliced_wasserstein(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], *, lines: int = 128) -> float:
@@ -25,8 +26,7 @@ def sliced_wasserstein(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], *, line
     if a.shape != b.shape or not len(a):
         raise UserError(f"a, b: shapes {tuple(a.shape)} and {tuple(b.shape)}; expected equal ones, not empty")
     along = _directions(a.shape[1], lines).to(a.device)
-    apart = (a.double() @ along).sort(0).values - (b.double() @ along).sort(0).values
-    return apart.abs().mean().item()
+    return sliced_w1(a.double(), b.double(), directions=along).item()
 
 
 def _directions(d: int, lines: int) -> Float[Tensor, "d lines"]:

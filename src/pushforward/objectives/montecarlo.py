@@ -30,6 +30,11 @@ class Interval:
     high: Tensor
     standard_error: Tensor
 
+    @property
+    def half_width(self) -> Tensor:
+        """Of an interval that is symmetric around its value; NaN if unknown."""
+        return Z95 * self.standard_error
+
     def contains(self, x: Tensor | float) -> bool:
         """Whether every element of x lies inside."""
         return bool(((self.low <= x) & (x <= self.high)).all())
@@ -124,7 +129,9 @@ def _repeat(
 
 
 def mean_interval(x: Float[Tensor, "n *shape"]) -> Interval:
-    """The mean over the first dimension, by the central limit theorem."""
+    """The mean over the first dimension, by the central limit theorem; a single row has no known error."""
+    if len(x) < 2:
+        return _symmetric(x.mean(0), torch.full_like(x[0], torch.nan))
     return _symmetric(x.mean(0), x.std(0) / math.sqrt(len(x)))
 
 

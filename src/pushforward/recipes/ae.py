@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pushforward.algorithms.ae import AE
-from pushforward.recipes.latent import LatentRecipe, Shape
+from pushforward.networks.layers import Shape
+from pushforward.recipes.latent import LatentRecipe
 
 
 @dataclass(kw_only=True)

@@ -12,10 +12,11 @@ from torch import nn
 from pushforward.algorithms.codes import Code, make_code
 from pushforward.algorithms.estimator_vae import EstimatorHyperparameters, EstimatorVAE
 from pushforward.errors import UserError
+from pushforward.networks.layers import Shape
 from pushforward.networks.mlp import mlp, mlp_encoder
 from pushforward.objectives.estimators import ESTIMATORS, RelaxControl, find_estimator
 from pushforward.objectives.estimators.table import configurations
-from pushforward.recipes.latent import LatentRecipe, Shape
+from pushforward.recipes.latent import LatentRecipe
 
 BASELINE_UNITS = 100  # Mnih & Gregor 2014, section 4
 CONTROL_UNITS = 200

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pushforward.algorithms.iwae import IWAE, IWAEHyperparameters
 from pushforward.errors import UserError
-from pushforward.recipes.latent import LatentRecipe, Shape
+from pushforward.networks.layers import Shape
+from pushforward.recipes.latent import LatentRecipe
 
 
 @dataclass(kw_only=True)

@@ -21,10 +21,8 @@ from pushforward.distributions import (
 )
 from pushforward.errors import UserError
 from pushforward.networks.conv import conv_decoder, conv_encoder
+from pushforward.networks.layers import Shape
 from pushforward.networks.mlp import mlp_decoder, mlp_encoder
-
-Shape = tuple[int, ...]  # (channels, height, width) of images, (d,) of points
-
 
 LEAST_SIGMA = 1e-3  # of points, in the data's units
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pushforward.errors import Diverged
 
 
-class History:
+class Reports:
     """Reported values since the last log, still on the device; read, and judged, when logging or saving."""
 
     def __init__(self) -> None:

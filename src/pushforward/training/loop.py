@@ -27,7 +27,7 @@ from pushforward.training.checkpoint import (
 )
 from pushforward.training.distributed import World
 from pushforward.training.folder import StopSignals, disk_is_full, require_space
-from pushforward.training.guard import History, NonFinite, check_finite
+from pushforward.training.guard import NonFinite, Reports, check_finite
 from pushforward.training.observing import collected, refuse_equal_names
 from pushforward.training.optim import Averages, build_optimizers, set_rates
 from pushforward.training.precision import Precision, forward_context
@@ -109,7 +109,7 @@ class Trainer:
         self.averages = Averages(self.players)
         forward = forward_context(settings.precision, self.device, self.world)
         self.stepper = Stepper(algorithm, self.players, self.optimizers, world=self.world, forward=forward)
-        self.history = History()
+        self.reports = Reports()
         self.log = MetricsLog(folder / "metrics.jsonl")
         self.seconds = 0.0
         self._since = time.monotonic()
@@ -156,7 +156,7 @@ class Trainer:
         self.averages.update()
         self.clock.step += 1
         self.clock.images = self.draw.images
-        self.history.add(self.clock.step, values, position)
+        self.reports.add(self.clock.step, values, position)
 
     def _taken(self) -> dict[str, Tensor]:
         try:
@@ -194,10 +194,10 @@ class Trainer:
 
     def flush(self) -> None:
         """Log the mean of what was reported since the last log. Raises Diverged at a NaN or infinity."""
-        if not len(self.history):
+        if not len(self.reports):
             return
         try:
-            means = self.history.means()
+            means = self.reports.means()
         except NonFinite as bad:
             batch = self.hooks.describe_batch(bad.position)
             raise Diverged(f"{bad}{batch}; {self._cure()}") from None
@@ -331,7 +331,7 @@ class Trainer:
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
             seconds.append(time.perf_counter() - before)
-        self.history.clear()
+        self.reports.clear()
         self.optimizers = build_optimizers(self.players)
         self.stepper.use(self.optimizers)
         self.restore(start)

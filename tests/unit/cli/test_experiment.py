@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from pushforward.cli import main
-from pushforward.cli.experiment_display import Display, show
+from pushforward.cli.experiment_display import ExperimentDisplay, show
 from pushforward.experiments.harness.execute import execute
 from pushforward.experiments.harness.experiment import Cell
 from pushforward.experiments.harness.table import EXPERIMENTS, Entry
@@ -131,7 +131,7 @@ def test_a_quick_result_does_not_replace_a_full_one_unasked(capsys):
 def test_a_terminal_shows_a_table_of_cells_while_they_run(monkeypatch):
     monkeypatch.setenv("TOY_FAIL", Cell("coin", "tails", 0).label)
     screen = io.StringIO()
-    with Display(Console(file=screen, force_terminal=True, width=100)) as display:
+    with ExperimentDisplay(Console(file=screen, force_terminal=True, width=100)) as display:
         outcome = execute(toy.MODULE, seeds=2, workers=1, watch=display.watch)
         table = io.StringIO()
         Console(file=table, width=100).print(display._table())

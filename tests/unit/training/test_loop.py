@@ -19,7 +19,7 @@ from pushforward.files import read_metrics
 from pushforward.training import loop as loop_module
 from pushforward.training.checkpoint import newest_checkpoint
 from pushforward.training.folder import locked
-from pushforward.training.guard import History, NonFinite
+from pushforward.training.guard import NonFinite, Reports
 from pushforward.training.loop import Hooks
 from pushforward.training.optim import build_optimizers
 from tests.runs import assert_same, small_images, trainer, weights
@@ -268,7 +268,7 @@ def test_a_kill_between_a_checkpoint_and_its_publication_is_mended_by_the_resume
 
 
 def test_a_nan_of_a_player_that_reports_only_at_some_steps_is_seen():
-    history = History()
+    history = Reports()
     history.add(1, {"loss/a": torch.tensor(1.0)}, {"data": 0})
     history.add(2, {"loss/a": torch.tensor(1.0), "loss/b": torch.tensor(math.nan)}, {"data": 5})
     with pytest.raises(NonFinite, match="'b' became nan at step 2") as bad:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pushforward.errors import UserError
 from pushforward.experiments.harness.cache import write_whole
-from pushforward.experiments.harness.execute import Outcome
+from pushforward.experiments.harness.execute import Execution
 from pushforward.experiments.harness.experiment import Budget
 from pushforward.experiments.harness.machine import versions
 
@@ -18,7 +18,7 @@ RESULTS = Path("docs/results")
 _SIZE = {"quick": 0, "full": 1}
 
 
-def contract(outcome: Outcome) -> dict[str, Any]:
+def contract(outcome: Execution) -> dict[str, Any]:
     """What `--json` prints. seconds: compute spent on the cells, those from the cache included."""
     return {
         "name": outcome.experiment.name,
@@ -29,7 +29,7 @@ def contract(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def document(outcome: Outcome, *, commit: str | None) -> dict[str, Any]:
+def document(outcome: Execution, *, commit: str | None) -> dict[str, Any]:
     """The contract and where it came from: title, command, seeds, commit, hardware and versions."""
     experiment = outcome.experiment
     command = (
@@ -60,7 +60,7 @@ def destination(name: str, budget: Budget, folder: Path | None) -> tuple[Path, b
     return path, folder is None and _SIZE[budget] < _SIZE.get(_budget_of(path), 0)
 
 
-def write(outcome: Outcome, path: Path, *, commit: str | None) -> None:
+def write(outcome: Execution, path: Path, *, commit: str | None) -> None:
     """Write the JSON and, beside it, the SVG of an experiment with a plot. Raises UserError if it cannot."""
     content = json.dumps(document(outcome, commit=commit), indent=1, ensure_ascii=False, allow_nan=False)
     try:

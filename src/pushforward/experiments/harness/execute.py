@@ -24,7 +24,7 @@ class Watch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class Execution:
     """All that came of it. records: finished cells. failures: cell -> its error in one line."""
 
     experiment: Experiment
@@ -51,7 +51,7 @@ def execute(
     fresh: bool = False,
     data: str | None = None,
     watch: Watch | None = None,
-) -> Outcome:
+) -> Execution:
     """Run the experiment in `module`. Finished cells are kept as they come, and not run again unless `fresh`.
 
     seeds: how many, from 0; the experiment's own number by default. workers: processes at a time, by default
@@ -98,13 +98,13 @@ def _outcome(
     seeds: Sequence[int],
     records: Mapping[Cell, Record],
     failures: Mapping[Cell, str],
-) -> Outcome:
+) -> Execution:
     results = Results({cell: record.figures for cell, record in records.items()}, set(failures))
     if experiment.rows is None:
         rows: Sequence[Row] = seed_rows(experiment, results)
     else:  # a table of its own making may need every cell
         rows = [] if failures else experiment.rows(results)
-    return Outcome(
+    return Execution(
         experiment=experiment,
         budget=budget,
         seeds=seeds,

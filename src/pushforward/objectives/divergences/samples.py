@@ -65,15 +65,20 @@ def optimal_plan(
 
 
 def sliced_w1(
-    x: Float[Tensor, "n d"], y: Float[Tensor, "m d"], *, projections: int = 200
+    x: Float[Tensor, "n d"],
+    y: Float[Tensor, "m d"],
+    *,
+    projections: int = 200,
+    directions: Float[Tensor, "d l"] | None = None,
 ) -> Float[Tensor, ""]:
     """The mean W₁ of the points' shadows on random lines: never above W₁, at n ln n a line.
 
     A shift by m gives m E|u₁| for a direction u on the sphere: 2m/π in two dimensions, the less the more
-    there are. Rabin et al. 2012; Bonneel et al. 2015.
+    there are. directions: unit vectors, instead of random ones. Rabin et al. 2012; Bonneel et al. 2015.
     """
     _some_of_both(x, y)
-    directions = torch.nn.functional.normalize(torch.randn(x.shape[1], projections).to(x), dim=0)
+    if directions is None:
+        directions = torch.nn.functional.normalize(torch.randn(x.shape[1], projections).to(x), dim=0)
     return w1_line((x @ directions).T, (y @ directions).T).mean()
 
 
