@@ -1,9 +1,9 @@
 """Flow matching on straight paths: a velocity that carries noise to data, learned by regression.
 
 Y. Lipman, R. T. Q. Chen, H. Ben-Hamu, M. Nickel and M. Le, *Flow Matching for Generative Modeling*, ICLR
-2023: eq. 23, the path of optimal transport. With σ_min = 0, the default, it is the first rectified flow of X. Liu,
-C. Gong and Q. Liu, *Flow Straight and Fast: Learning to Generate and Transfer Data with Rectified Flow*, ICLR
-2023, eq. 1.
+2023: eq. 23, the path of optimal transport. With σ_min = 0, the default, it is the first rectified flow of
+X. Liu, C. Gong and Q. Liu, *Flow Straight and Fast: Learning to Generate and Transfer Data with Rectified
+Flow*, ICLR 2023, eq. 1.
 
 Deviations from the papers:
 1. σ_min is 0 as in Liu et al.; Lipman et al. have a small positive one, which is an option here.
@@ -25,7 +25,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pushforward.core import Algorithm, Draw, Player, Steps, Update, constant, cosine
-from pushforward.distributions.likelihood import LEVEL_WIDTH
+from pushforward.distributions import dequantize
 from pushforward.errors import UserError
 from pushforward.objectives.elbo import gaussian_log_prob
 from pushforward.objectives.flow_matching import flow_matching_loss, logit_normal_times, uniform_times
@@ -60,8 +60,8 @@ class FlowMatchingHyperparameters:
     sampler_steps: int = 50
     """Steps of the solver from noise to data, and back."""
     dequantize: bool = True
-    """Add uniform noise as wide as a level to eight-bit pixels in training, without which their density has no
-    upper bound. Points stay as they are."""
+    """Add uniform noise as wide as a level to eight-bit pixels in training, without which their density has
+    no upper bound. Points stay as they are."""
 
     def check(self) -> None:
         """Raise UserError at the first value that cannot be."""
@@ -95,20 +95,14 @@ class FlowMatching(Algorithm):
         return {"velocity": Player(module=self.network, lr=hyper.lr, ema=hyper.ema, schedule=schedule)}
 
     def step(self, draw: Draw) -> Steps:
-        """Regress on the velocity of the straight path from x0 ~ N(0, I) to the datum x1, at a random time."""
-        x1 = self.dequantized(draw().x) if self.hyper.dequantize else draw().x
+        """Regress on the velocity of the straight path from x0 ~ N(0, I) to the datum x1, at random times."""
+        x1 = draw().x
+        if self.hyper.dequantize and len(self.shape) == 3:
+            x1 = dequantize(x1)
         x0 = torch.randn_like(x1)
         t = uniform_times(x1) if self.hyper.time_draws == "uniform" else logit_normal_times(x1)
         loss = flow_matching_loss(self.network, x0, x1, t, sigma_min=self.hyper.sigma_min).mean()
         yield Update({"velocity": loss})
-
-    def dequantized(self, x: Float[Tensor, "b *x"]) -> Float[Tensor, "b *x"]:
-        """x + u, u uniform over a pixel level's width, 2/255: a density of it bounds the mass of x. Points: x.
-
-        E_u ln p(x + u) + d ln(2/255) ≤ ln P(x). Theis et al. 2016, *A note on the evaluation of generative
-        models*, section 3.1.
-        """
-        return x if len(self.shape) == 1 else x + LEVEL_WIDTH * (torch.rand_like(x) - 0.5)
 
     def velocity(self, x: Float[Tensor, "b *x"], t: Float[Tensor, ""]) -> Float[Tensor, "b *x"]:
         """v(x, t), all rows at one time."""
@@ -137,20 +131,22 @@ class FlowMatching(Algorithm):
         return self.decode(self.encode(x))
 
     def log_prob(
-        self, x: Float[Tensor, "b *x"], *, steps: int | None = None, solver: Solver | None = None, probes: int = 1
+        self, x: Float[Tensor, "b *x"], *, steps: int | None = None, solver: Solver = "rk4", probes: int = 1
     ) -> Float[Tensor, " b"]:
         """ln p(x) in nats, of the density at x as given, by the change of variables along the flow.
 
-        Up to 256 numbers in x the divergence is exact, and the only error is the solver's: see that more steps
-        change nothing. Beyond, as for most images, it is Hutchinson's unbiased estimate from `probes` random
-        signs a datum: each value is random, and the mean over data is right on average.
+        Up to 256 numbers in x the divergence is exact, and the only error is the solver's: see that more
+        steps change nothing. Beyond, as for most images, it is Hutchinson's unbiased estimate from `probes`
+        draws of random signs: each value is random, and right on average.
 
-        Of images it is a density on the scale [-1, 1], of pixels made continuous by the noise that training
-        adds. At an eight-bit image itself it is one value of that density, no probability of the image; for a
-        bound on that, average `log_prob(dequantized(x))` and add d ln(2/255). Trained without `dequantize`, a
-        better fit only piles density on the 256 levels, without bound, and the number means nothing.
+        Of images it is a density on the scale [-1, 1], of pixels that training made continuous by noise. At
+        an eight-bit image itself it is one value of that density, and no probability of the image. A lower
+        bound on ln P of the image is the mean of `log_prob(dequantize(x))` plus d ln(2/255). Trained without
+        the noise (`dequantize` off), a better fit piles density on the 256 levels without bound, and the
+        number means nothing.
 
-        steps, solver: of the integration, the sampler's own by default.
+        steps: of the integration, `sampler_steps` by default. solver: by default a finer one than a sampler
+        needs, since an error in ln p is not seen.
         """
         exact = self.latent_dim <= EXACT_UP_TO
         return transported_log_prob(
@@ -158,7 +154,7 @@ class FlowMatching(Algorithm):
             x,
             _standard_normal,
             steps=steps or self.hyper.sampler_steps,
-            solver=solver or self.hyper.solver,
+            solver=solver,
             divergence=exact_divergence if exact else hutchinson_divergence(rademacher(probes, x)),
         )
 

@@ -13,15 +13,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pushforward.networks.conv import channels, pyramid_of, stride_kernel
-from pushforward.networks.layers import ChannelsLast, Shape
+from pushforward.networks.layers import Shape
 from pushforward.networks.mlp import mlp
 
-FREQUENCIES = 16  # pairs of sine and cosine that a time becomes
-FASTEST = 100.0  # radians over a run of t from 0 to 1
+FREQUENCIES = 8  # pairs of sine and cosine that a time becomes
+FASTEST = 30.0  # radians over a run of t from 0 to 1
 
 
 class TimeFeatures(nn.Module):
-    """sin and cos of t at frequencies from 1 to 100 in equal ratios: (b,) -> (b, outputs).
+    """sin and cos of t at frequencies from 1 to 30 in equal ratios: (b,) -> (b, outputs).
 
     As the positions of Vaswani et al. 2017, section 3.5, with frequencies for times in [0, 1].
     """
@@ -94,7 +94,7 @@ class VelocityUNet(nn.Module):
             nn.Linear(embedding, embedding),
             nn.SiLU(),
         )
-        self.stem = nn.Sequential(ChannelsLast(), nn.Conv2d(colours, width, 3, padding=1))
+        self.stem = nn.Conv2d(colours, width, 3, padding=1)
         steps = list(zip(sizes, widths, widths[1:], strict=False))  # one less than there are sizes
         self.down = nn.ModuleList(TimedBlock(w, embedding) for w in widths)
         self.coarser = nn.ModuleList(
@@ -121,7 +121,7 @@ class VelocityUNet(nn.Module):
         for i in reversed(range(len(known))):
             h = self.join[i](torch.cat([self.finer[i](h), known[i]], 1))
             h = self.up[i](h, time)
-        return self.head(h).contiguous()
+        return self.head(h)
 
 
 def _norm(width: int) -> nn.GroupNorm:

@@ -1,14 +1,15 @@
 """Flows of a velocity: fixed-step solvers, and the density that a flow carries along.
 
 A velocity is a function v(x, t) of states (b, *x) and of a time, a scalar tensor. Each state must move by
-itself: v of one row may not depend on the others, as it would under BatchNorm. `integrate` goes forward or back,
-and `transported_log_prob` follows ln p by the instantaneous change of variables, d ln p / dt = -div v (Chen et
-al. 2018, *Neural Ordinary Differential Equations*, theorem 1).
+itself: v of one row may not depend on the others, as it would under BatchNorm. `integrate` goes forward or
+back, and `transported_log_prob` follows ln p by the instantaneous change of variables, d ln p / dt = -div v
+(Chen et al. 2018, *Neural Ordinary Differential Equations*, theorem 1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -70,8 +71,8 @@ def integrate(
 ) -> Float[Tensor, "b *x"]:
     """x(end) of dx/dt = v(x, t) with x(start) = x, in equal steps; end < start goes back.
 
-    The error falls with the power of the step that the solver's order names. Raises UserError for a step count
-    under 1 or an unknown solver.
+    The error falls as the step's power of the solver's order. Raises UserError for a step count under 1 or an
+    unknown solver.
     """
     if steps < 1:
         raise UserError(f"`steps`: {steps}; expected at least 1")
@@ -80,7 +81,7 @@ def integrate(
     step = SOLVERS[solver]
     # In double, then rounded once: summing up h would leave the last time short of `end`.
     times = torch.linspace(start, end, steps + 1, dtype=torch.float64).to(x)
-    for t, after in zip(times[:-1], times[1:], strict=True):
+    for t, after in pairwise(times):
         x = step(velocity, x, t, after - t)
     return x
 
@@ -144,7 +145,7 @@ def _quadratic_forms(
     velocity: Velocity, x: Tensor, t: Tensor, directions: Float[Tensor, "k #b *x"]
 ) -> tuple[Float[Tensor, "b *x"], Float[Tensor, "k b"]]:
     """v, and eᵀ(∂v/∂x)e of every state along each direction e. Works under no_grad too."""
-    v, pull_back = vjp(lambda state: velocity(state, t), x)
+    v, pull_back = vjp(lambda state: velocity(state, t), x)[:2]
 
     def form(e: Tensor) -> Tensor:
         e = e.expand_as(v)
