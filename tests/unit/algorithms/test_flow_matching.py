@@ -14,7 +14,7 @@ from pushforward.algorithms.flow_matching import FlowMatching, FlowMatchingHyper
 from pushforward.core import Batch
 from pushforward.data import Dataset, Stream
 from pushforward.data.modes import Modes
-from pushforward.distributions import dequantize
+from pushforward.distributions import dequantize, snap_to_levels
 from pushforward.distributions.likelihood import LEVEL_WIDTH
 from pushforward.errors import UserError
 from pushforward.evaluation import evaluate
@@ -246,6 +246,22 @@ def test_evaluation_of_images_is_in_bits_of_levels():
     bits = result.find("bits/dimension")
     assert bits.value == pytest.approx(-mass / math.log(2), abs=3 * bits.ci95)
     assert result.find("ln p(x)").unit == "nats/image"
+
+
+class Ridged(FlowMatching):
+    """A density that falls from each level to the middle between two."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return -((x - snap_to_levels(x)).abs() / LEVEL_WIDTH).flatten(1).sum(1)
+
+
+def test_evaluation_spreads_each_pixel_over_its_level():
+    """E|u| = 1/4 of a level's width; at the levels themselves it would be 0."""
+    flow = gaussian_flow((1, 8, 8))
+    ridged = Ridged(network=flow.network, shape=flow.shape, hyper=flow.hyper)
+    images = torch.randint(1, 255, (20, 1, 8, 8), dtype=torch.uint8)
+    found = evaluate(as_model(ridged), images).find("ln p(x)")
+    assert found.value == pytest.approx(-64 / 4, abs=0.5)
 
 
 def test_a_model_with_a_density_has_nothing_to_choose(short_training):
