@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pushforward.abilities import HasBound, offers
 from pushforward.core import to_float
 from pushforward.data.modes import Modes
 from pushforward.distributions import LEVEL_WIDTH, dequantize
 from pushforward.evaluation.likelihood import bits
 from pushforward.evaluation.outcome import Effort, Outcome, Skipped, mean_metric
 from pushforward.metrics.modes import mixture_log_prob
-from pushforward.models import Model
+from pushforward.models.model import Model
 
 NAMES = ("ln p(x)", "bits/dimension")
 POINTS, IMAGES = 2000, 100  # looked at: each costs a path through the model, back to its noise
@@ -22,7 +23,7 @@ def density(model: Model, images: Tensor, effort: Effort) -> Outcome:
 
     Of images with uniform noise over each level, so that it bounds the probability of the eight-bit image.
     """
-    if hasattr(model.algorithm, "log_weights"):
+    if offers(model.algorithm, HasBound):
         return Outcome()
     plain = len(model.shape) == 1
     chosen = images[torch.randperm(len(images))[: POINTS if plain else IMAGES]]

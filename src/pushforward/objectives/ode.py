@@ -71,8 +71,8 @@ def integrate(
 ) -> Float[Tensor, "b *x"]:
     """x(end) of dx/dt = v(x, t) with x(start) = x, in equal steps; end < start goes back.
 
-    The error falls like hᵖ, with the step h and the solver's order p. Raises UserError for a step count under 1
-    or an unknown solver.
+    The error falls like hᵖ, with the step h and the solver's order p. Raises UserError for a step count
+    under 1 or an unknown solver.
     """
     if steps < 1:
         raise UserError(f"`steps`: {steps}; expected at least 1")

@@ -19,11 +19,12 @@ from pushforward.distributions.likelihood import LEVEL_WIDTH
 from pushforward.errors import UserError
 from pushforward.evaluation import evaluate
 from pushforward.metrics.modes import mixture_log_prob
-from pushforward.models import Model, load
+from pushforward.models.model import Model
+from pushforward.models.store import load
 from pushforward.objectives.flow_matching import conditional_path
 from pushforward.recipes.flow_matching import FlowMatchingRecipe
-from pushforward.runs import train
-from pushforward.training.loop import LoopSettings, Trainer
+from pushforward.runs.run import train
+from pushforward.training.fit import fit
 from tests.runs import build, small_images
 
 MEAN, STD = 0.4, 0.2
@@ -175,21 +176,13 @@ def mixture(n: int) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def short_training(tmp_path_factory) -> Model:
-    """Some seconds on three Gaussians in the plane, through the loop, published and loaded again."""
+def short_training() -> Model:
+    """Some seconds on three Gaussians in the plane."""
     torch.manual_seed(0)
     algorithm = FlowMatchingRecipe(
         hidden=(96, 96), lr=1e-2, lr_schedule="cosine", ema=0.99, sampler_steps=25
     ).build((2,))
-    trainer = Trainer(
-        algorithm,
-        Stream({"data": Dataset.of(mixture(20_000))}, batch_size=256, seed=0),
-        tmp_path_factory.mktemp("flow"),
-        steps=2000,
-        settings=LoopSettings(checkpoint_every=0),
-    )
-    trainer.run()
-    trainer._published().__enter__()
+    fit(algorithm, Stream({"data": Dataset.of(mixture(20_000))}, batch_size=256, seed=0), 2000)
     return as_model(algorithm)
 
 
