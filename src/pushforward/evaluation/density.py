@@ -1,47 +1,48 @@
-"""ln p(x) of a model that has a density, such as a flow: what it gives, and what the data's own would."""
+"""ln p(x) of a model that has a density, such as a flow, beside that of the data where it is known."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from pushforward.abilities import HasBound, offers
 from pushforward.core import to_float
 from pushforward.data.modes import Modes
 from pushforward.distributions import LEVEL_WIDTH, dequantize
 from pushforward.evaluation.likelihood import bits
-from pushforward.evaluation.outcome import Effort, Outcome, Skipped, mean_metric
+from pushforward.evaluation.outcome import Effort, Outcome, mean_metric
 from pushforward.metrics.modes import mixture_log_prob
 from pushforward.models.model import Model
 
-NAMES = ("ln p(x)", "bits/dimension")
 POINTS, IMAGES = 2000, 100  # looked at: each costs a path through the model, back to its noise
 
 
-def density(model: Model, images: Tensor, effort: Effort) -> Outcome:
-    """The mean of ln p(x); nothing for a model with a bound, of which `likelihood` tells more.
+def of_points(model: Model, points: Tensor, effort: Effort) -> Outcome:
+    """The mean of ln p(x), and of the mixture's own ln p of the same points."""
+    return _density(model, _some(points, POINTS), effort, len(points))
 
-    Of images with uniform noise over each level, so that it bounds the probability of the eight-bit image.
-    """
-    if offers(model.algorithm, HasBound):
-        return Outcome()
-    plain = len(model.shape) == 1
-    chosen = images[torch.randperm(len(images))[: POINTS if plain else IMAGES]]
-    x = chosen if plain else dequantize(to_float(chosen))
-    values = model.log_prob(x, seed=effort.seed)
+
+def of_images(model: Model, images: Tensor, effort: Effort) -> Outcome:
+    """The mean of ln p(x + noise over each pixel's level), which bounds ln P of the eight-bit image."""
+    return _density(model, dequantize(to_float(_some(images, IMAGES))), effort, len(images))
+
+
+def _density(model: Model, x: Tensor, effort: Effort, of: int) -> Outcome:
+    values, kind = model.log_prob(x, seed=effort.seed), model.kind
     floor = _of_the_data(x, effort.modes)
-    outcome = Outcome([mean_metric(NAMES[0], values, "nats/image", higher_is_better=True, floor=floor)])
-    if plain:
-        outcome.skipped.append(Skipped(NAMES[1], "points have no levels to be counted in bits"))
-    else:
+    outcome = Outcome([mean_metric("log_prob", values, kind.per("nats"), higher_is_better=True, floor=floor)])
+    if kind.name == "image":
         outcome.metrics.append(bits(values, model, LEVEL_WIDTH))
-    if len(chosen) < len(images):
-        outcome.notes.append(f"ln p(x) is costly, so on {len(chosen):,} of the {len(images):,} images")
+    if len(x) < of:
+        outcome.notes.append(f"log_prob is costly, so it is of {len(x):,} of the {kind.count(of)}")
     return outcome
 
 
+def _some(x: Tensor, n: int) -> Tensor:
+    return x[torch.randperm(len(x))[:n]]
+
+
 def _of_the_data(x: Tensor, modes: Modes | None) -> float | None:
-    """The mean of the mixture's own ln p of the same points, where it is known and has a density."""
+    """The mean of the mixture's own ln p, where it is known and has a density."""
     if modes is None or modes.noisy < x.shape[1]:
         return None
     return mixture_log_prob(x, torch.from_numpy(modes.centres), sigma=modes.sigma).mean().item()
