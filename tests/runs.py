@@ -26,6 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("gan", "gan-minimax", "lsgan", "wgan", "wgan-gp", "veegan", "r3gan"), TINY),
     "unrolled": {**TINY, "unroll": 2},
     "pacgan": {**TINY, "pack": 3},
+    "flow-matching": {"hidden": (16,), "sampler_steps": 3},
 }
 # Option sets under which a method is another algorithm: name -> method and options.
 BITS: dict[str, Any] = {**TINY, "likelihood": "bernoulli", "latent": "bernoulli", "prior": "learned"}
@@ -48,6 +49,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         "discrete-vae",
         {**TINY, "latent": "gaussian", "estimator": "rloo", "samples": 3},
     ),
+    "flow-matching, unet": ("flow-matching", {"network": "unet", "width": 4, "sampler_steps": 3}),
 }
 METHOD_NAMES = [*(m.name for m in METHODS.values() if m.kind == "algorithm"), *VARIANTS]
 SHAPE = (1, 8, 8)

@@ -117,6 +117,12 @@ METHODS = {
             "Huang et al. 2024",
         ),
         Method(
+            "flow-matching",
+            "pushforward.recipes.flow_matching:FlowMatchingRecipe",
+            "a flow from noise to data, learned by regression: sample, encode, exact likelihood",
+            "Lipman et al. 2023",
+        ),
+        Method(
             "adagan",
             "pushforward.ensembles.recipe:AdaGANRecipe",
             "a mixture of gan or another method, each trained on what those before it miss",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pushforward.distributions.bernoulli import Bernoulli
 from pushforward.distributions.continuous_bernoulli import ContinuousBernoulli
 from pushforward.distributions.gaussian import Gaussian
-from pushforward.distributions.likelihood import LEVEL_WIDTH, Likelihood, snap_to_levels
+from pushforward.distributions.likelihood import LEVEL_WIDTH, Likelihood, dequantize, snap_to_levels
 from pushforward.distributions.logistic import DiscretizedLogistic, DiscretizedLogisticMixture
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "DiscretizedLogisticMixture",
     "Gaussian",
     "Likelihood",
+    "dequantize",
     "snap_to_levels",
 ]

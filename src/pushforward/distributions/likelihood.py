@@ -16,6 +16,15 @@ def snap_to_levels(x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     return x.clamp(-1, 1).add(1).div(LEVEL_WIDTH).round().mul(LEVEL_WIDTH).sub(1)
 
 
+def dequantize(x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """x + u, u uniform over the width of an eight-bit level, 2/255: of a pixel's level, a place in it.
+
+    A density p of such x bounds the mass of an image of d numbers: E_u ln p(x + u) + d ln(2/255) ≤ ln P(x).
+    Theis et al. 2016, *A note on the evaluation of generative models*, section 3.1.
+    """
+    return x + LEVEL_WIDTH * (torch.rand_like(x) - 0.5)
+
+
 def at_least_single(x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     """Half precision raised to float32, in which sums over pixels are taken; doubles stay doubles."""
     return x if x.dtype == torch.float64 else x.float()

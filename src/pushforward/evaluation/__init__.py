@@ -26,7 +26,7 @@ from pushforward.data.modes import Modes
 from pushforward.diagnostics.latent_information import latent_information
 from pushforward.diagnostics.posterior_collapse import ACTIVE_VARIANCE, active_units
 from pushforward.errors import UserError
-from pushforward.evaluation import points, stacked
+from pushforward.evaluation import density, points, stacked
 from pushforward.evaluation.likelihood import bounds
 from pushforward.evaluation.outcome import (
     Effort,
@@ -96,9 +96,9 @@ def evaluate(
         total.skipped += outcome.skipped
         total.detail |= outcome.detail
         total.notes += outcome.notes
-    return Evaluation(
-        len(images), tuple(total.metrics), tuple(total.skipped), total.detail, tuple(total.notes)
-    )
+    measured = {m.name for m in total.metrics}  # the bits of a bound are skipped, those of a density are not
+    skipped = tuple(s for s in total.skipped if s.name not in measured)
+    return Evaluation(len(images), tuple(total.metrics), skipped, total.detail, tuple(total.notes))
 
 
 def _wanted(measure: Measure, model: Model) -> bool:
@@ -170,12 +170,6 @@ def _reconstruction(model: Model, images: Tensor, effort: Effort) -> Outcome:
     return Outcome([metric], detail={"reconstruction_error_per_image": errors.tolist()})
 
 
-def _log_prob(model: Model, images: Tensor, effort: Effort) -> Outcome:
-    """ln p(x) of a model that knows it, without a bound."""
-    nats = torch.cat([model.log_prob(part, seed=effort.seed) for part in images.split(model.batch_size)])
-    return Outcome([mean_metric("log_prob", nats, model.kind.per("nats"), higher_is_better=True)])
-
-
 @dataclass(frozen=True)
 class Measure:
     """names: the metrics it yields. needs: abilities of the model. least: images that it needs.
@@ -198,7 +192,15 @@ MEASURES: Sequence[Measure] = (
     Measure(
         ("elbo", "ln p(x)", "bits/dimension", "effective_draws", "monte_carlo_error"), (HasBound,), bounds
     ),
-    Measure(("log_prob",), (HasLogProb,), _log_prob, unless=HasBound),
+    Measure(("log_prob",), (HasLogProb,), density.of_points, unless=HasBound, of="point"),
+    Measure(
+        ("log_prob", "bits/dimension"),
+        (HasLogProb,),
+        density.of_images,
+        unless=HasBound,
+        of="image",
+        cost="costly",
+    ),
     Measure(("kl", "active_units"), (HasPosterior,), _latents, least=2),
     Measure(("information", "aggregate_gap"), (HasGaussianPosterior,), _information, least=2),
     Measure(("reconstruction_error",), (Reconstructs,), _reconstruction),

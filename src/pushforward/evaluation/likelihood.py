@@ -50,16 +50,16 @@ def bounds(model: Model, images: Tensor, effort: Effort) -> Outcome:
         return outcome
     _tell(outcome, joined(estimates), effort, model.kind)
     if len(model.shape) == 3:
-        outcome.metrics.insert(2, _bits(joined(estimates), model, algorithm.likelihood.bin_width))
+        outcome.metrics.insert(2, bits(joined(estimates).value, model, algorithm.likelihood.bin_width))
     else:
         outcome.skipped.append(Skipped("bits/dimension", "points have no levels to be counted in bits"))
     return outcome
 
 
-def _bits(estimate: LikelihoodEstimate, model: Model, bin_width: float) -> Metric:
-    """What ln p(x) is in bits."""
-    bits = bits_per_dimension(estimate.value, math.prod(model.shape), bin_width)
-    return mean_metric("bits/dimension", bits, "bits", higher_is_better=False)
+def bits(log_prob: Tensor, model: Model, bin_width: float) -> Metric:
+    """What ln p(x) of each image, in nats, is in bits per dimension."""
+    values = bits_per_dimension(log_prob, math.prod(model.shape), bin_width)
+    return mean_metric("bits/dimension", values, "bits", higher_is_better=False)
 
 
 def _tell(outcome: Outcome, estimate: LikelihoodEstimate, effort: Effort, kind: Kind) -> None:

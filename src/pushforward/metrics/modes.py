@@ -67,6 +67,16 @@ def label_statistics(labels: Int[Tensor, " n"], classes: int) -> ModeStatistics:
     return ModeStatistics(int((counts > 0).sum()), 1.0, histogram_kl(counts), counts, counts)
 
 
+def mixture_log_prob(
+    x: Float[Tensor, "n d"], centres: Float[Tensor, "k d"], *, sigma: float
+) -> Float[Tensor, " n"]:
+    """ln p(x) in nats of equally heavy Gaussians N(centre, σ² I), in double: a perfect model's."""
+    x, centres = x.double(), centres.double().to(x.device)
+    squared = (x[:, None] - centres).square().sum(-1)
+    constant = math.log(len(centres)) + x.shape[1] * (math.log(sigma) + 0.5 * math.log(2 * math.pi))
+    return torch.logsumexp(-0.5 * squared / sigma**2, 1) - constant
+
+
 def histogram_kl(counts: Int[Tensor, " k"], weights: Float[Tensor, " k"] | None = None) -> float:
     """Σ p ln(p / q) in nats, of the shares p of the counts from the weights q, uniform by default.
 
