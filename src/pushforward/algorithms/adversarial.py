@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,9 +10,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pushforward.core import Algorithm, Player, constant, cosine
+from pushforward.core import Algorithm, Player, Steps, Update, constant, cosine
 from pushforward.errors import UserError
-from pushforward.views import Look, ViewedCritic
+from pushforward.views import Look, Penalty, ViewedCritic
+from pushforward.views.critic import weighed, weighted_sum
+from pushforward.views.view import Learner
+
+NONE: Mapping[str, Tensor] = {}
 
 
 @dataclass(kw_only=True)
@@ -98,14 +102,58 @@ class AdversarialModel(Algorithm):
         """n samples whose gradient reaches the generator."""
         return self.generator(self.sample_prior(n))
 
-    def critic_terms(self, looks: Iterable[Look], loss: Callable[..., Tensor]) -> Tensor:
-        """Σ over views of weight_critic · loss(real scores, fake scores)."""
-        return _sum(_weighted(look.view.weight_critic, loss(*look.pair())) for look in looks)
+    def judged(self, fake: Tensor) -> list[Look]:
+        """Looks at generated data alone, for the generator's loss."""
+        return self.critic(None, fake, self.clock)
 
-    def generator_terms(self, fake: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
-        """Σ over views of weight_generator · loss(fake scores)."""
-        looks = self.critic(None, fake, self.clock)
-        return _sum(_weighted(look.view.weight_generator, loss(look.fake_scores)) for look in looks)
+
+def critic_step(
+    looks: Sequence[Look],
+    loss: Callable[..., Tensor],
+    *,
+    penalties: Sequence[Penalty] = (),
+    info: Callable[[Tensor], Mapping[str, Tensor]] = lambda terms: {},
+    others: Mapping[str, Tensor] = NONE,
+    player: str = "critic",
+    prefix: str = "",
+) -> Steps:
+    """One step of a critic, for `yield from`: its loss by views, its penalties, and what views learn of it.
+
+    loss: of real scores and fake scores. info: what to report of the loss, without the penalties; these are
+    reported by their own names. others: losses of players that move at once. player: whose module the critic
+    is. prefix: before all names that are reported, where a method has several critics.
+    """
+    terms = critic_terms(looks, loss)
+    total, report = terms, dict(info(terms))
+    for penalty in penalties:
+        values = penalty(looks)
+        total = total + penalty.weight * sum(values.values())
+        report |= values
+    learning: list[tuple[Learner, Mapping[str, Tensor]]] = [
+        (look.view, look.view.statistics(*(s.detach() for s in look.pair()))) for look in looks
+    ]
+    learning += [(penalty, penalty.statistics(looks)) for penalty in penalties]
+    share = {f"{i}/{name}": v for i, (_, values) in enumerate(learning) for name, v in values.items()}
+    averages = yield Update({player: total, **others}, {prefix + k: v for k, v in report.items()}, share)
+    for i, (learner, values) in enumerate(learning):
+        if values:
+            learner.observe({name: averages[f"{i}/{name}"] for name in values}, looks[0].clock.images)
+
+
+def critic_terms(looks: Sequence[Look], loss: Callable[..., Tensor]) -> Tensor:
+    """Σ over views of weight_critic · loss(real scores, fake scores)."""
+    return weighed(looks, (loss(*look.pair()) for look in looks))
+
+
+def generator_terms(looks: Sequence[Look], loss: Callable[[Tensor], Tensor]) -> Tensor:
+    """Σ over views of weight_generator · loss(fake scores)."""
+    weights = [look.view.weight_generator for look in looks]
+    return weighted_sum(weights, (loss(look.fake_scores) for look in looks))
+
+
+def distance(terms: Tensor) -> dict[str, Tensor]:
+    """What a Wasserstein critic's loss says of the distance, for `critic_step(info=...)`."""
+    return {"distance": -terms}
 
 
 def refuse_batch_norm(critic: ViewedCritic, why: str) -> None:
@@ -115,14 +163,3 @@ def refuse_batch_norm(critic: ViewedCritic, why: str) -> None:
             f"--critic-norm: batch, but {why} needs the gradient of each sample's own score, which "
             "BatchNorm mixes with the rest of the batch; take 'none' or 'spectral'"
         )
-
-
-def _weighted(weight: float, value: Tensor) -> Tensor:
-    return value if weight == 1 else weight * value
-
-
-def _sum(terms: Iterable[Tensor]) -> Tensor:
-    total, *rest = terms
-    for term in rest:
-        total = total + term
-    return total

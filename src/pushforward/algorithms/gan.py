@@ -16,7 +16,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pushforward.algorithms.adversarial import AdversarialHyperparameters, AdversarialModel
+from pushforward.algorithms.adversarial import (
+    AdversarialHyperparameters,
+    AdversarialModel,
+    critic_step,
+    generator_terms,
+)
 from pushforward.core import Draw, Steps, Update
 from pushforward.objectives.adversarial import minimax_critic, minimax_generator, nonsaturating_generator
 
@@ -37,9 +42,9 @@ class _Goodfellow(AdversarialModel):
         """One pass through Algorithm 1's outer loop."""
         for _ in range(self.hyper.n_critic):
             x = draw().x
-            looks = self.critic(x, self.sample(len(x)), self.clock)
-            yield Update({"critic": self.critic_terms(looks, minimax_critic)})
-        yield Update({"generator": self.generator_terms(self.generate(len(x)), self.generator_loss)})
+            yield from critic_step(self.critic(x, self.sample(len(x)), self.clock), minimax_critic)
+        looks = self.judged(self.generate(len(x)))
+        yield Update({"generator": generator_terms(looks, self.generator_loss)})
 
 
 class GAN(_Goodfellow):

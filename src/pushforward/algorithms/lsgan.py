@@ -9,7 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pushforward.algorithms.adversarial import AdversarialHyperparameters, AdversarialModel
+from pushforward.algorithms.adversarial import (
+    AdversarialHyperparameters,
+    AdversarialModel,
+    critic_step,
+    generator_terms,
+)
 from pushforward.core import Draw, Steps, Update
 from pushforward.objectives.adversarial import least_squares_critic, least_squares_generator
 
@@ -26,6 +31,6 @@ class LSGAN(AdversarialModel):
         """n_critic steps of the critic, then one of the generator."""
         for _ in range(self.hyper.n_critic):
             x = draw().x
-            looks = self.critic(x, self.sample(len(x)), self.clock)
-            yield Update({"critic": self.critic_terms(looks, least_squares_critic)})
-        yield Update({"generator": self.generator_terms(self.generate(len(x)), least_squares_generator)})
+            yield from critic_step(self.critic(x, self.sample(len(x)), self.clock), least_squares_critic)
+        looks = self.judged(self.generate(len(x)))
+        yield Update({"generator": generator_terms(looks, least_squares_generator)})

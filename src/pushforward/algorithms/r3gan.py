@@ -8,6 +8,8 @@ Deviations from the paper:
    0.99, which theirs rises to from 0.9.
 2. The fakes of the critic's step and of the generator's are of different z, as in the authors' code.
 3. Networks are the recipe's (the paper's own is a ResNeXt-like one for GPUs).
+4. R1 and R2 are taken at what the critic saw; the authors' code takes them of the raw image, through its
+   augmentation. Without an augmenting view there is no difference.
 """
 
 from __future__ import annotations
@@ -22,13 +24,14 @@ from torch import Tensor, nn
 from pushforward.algorithms.adversarial import (
     AdversarialHyperparameters,
     AdversarialModel,
+    critic_step,
     refuse_batch_norm,
 )
 from pushforward.core import Clock, Draw, Player, Steps, Update
 from pushforward.errors import UserError
 from pushforward.objectives.adversarial import relativistic_critic, relativistic_generator
-from pushforward.objectives.penalties import zero_centred_penalties
-from pushforward.views import Look, ViewedCritic
+from pushforward.views import ViewedCritic, ZeroCentredPenalties
+from pushforward.views.critic import weighted_sum
 
 
 @dataclass(kw_only=True)
@@ -84,33 +87,22 @@ class R3GAN(AdversarialModel):
 
     def step(self, draw: Draw) -> Steps:
         """One step of the critic, one of the generator, on the same real data."""
-        gamma = self.hyper.gamma_at(self.clock)
+        penalties = ZeroCentredPenalties(self.hyper.gamma_at(self.clock) / 2)
         for _ in range(self.hyper.n_critic):
             x = draw().x
             looks = self.critic(x, self.sample(len(x)), self.clock, differentiable=True)
-            adversarial = self.critic_terms(looks, relativistic_critic)
-            penalties = [
-                look.view.weight_critic * torch.stack(zero_centred_penalties(*_pairs(look))) for look in looks
-            ]
-            r1, r2 = torch.stack(penalties).sum(0)
-            yield Update({"critic": adversarial + gamma / 2 * (r1 + r2)}, {"r1": r1, "r2": r2})
+            yield from critic_step(looks, relativistic_critic, penalties=[penalties])
         yield Update({"generator": self.generator_loss(x)})
 
     def generator_loss(self, x: Tensor) -> Tensor:
         """Real scores are constants here: they are scored apart, without a graph."""
         fake = self.generate(len(x))
         with torch.no_grad():
-            references = [look.fake_scores for look in self.critic(None, x, self.clock)]
-        looks = self.critic(None, fake, self.clock)
-        return sum(
-            look.view.weight_generator * relativistic_generator(real, look.fake_scores)
-            for look, real in zip(looks, references, strict=True)
-        )
-
-
-def _pairs(look: Look) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    (real, fake), (real_scores, fake_scores) = look.seen(), look.pair()
-    return real_scores, real, fake_scores, fake
+            references = [look.fake_scores for look in self.judged(x)]
+        looks = self.judged(fake)
+        weights = [look.view.weight_generator for look in looks]
+        scores = [look.fake_scores for look in looks]
+        return weighted_sum(weights, map(relativistic_generator, references, scores))
 
 
 def _falling(clock: Clock, end: float) -> float:

@@ -17,6 +17,7 @@ Several processes do not equal one here: each unrolls the critic on its own shar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -25,13 +26,16 @@ from torch.func import functional_call
 from pushforward.algorithms.adversarial import (
     AdversarialHyperparameters,
     AdversarialModel,
+    critic_step,
+    critic_terms,
+    generator_terms,
     refuse_batch_norm,
 )
-from pushforward.core import Draw, Steps, Update
+from pushforward.core import Draw, Steps
 from pushforward.errors import UserError
 from pushforward.objectives.adversarial import minimax_critic, nonsaturating_generator
 from pushforward.objectives.unroll import Adam, adam_of, flatten, unflatten, unroll
-from pushforward.views import ViewedCritic
+from pushforward.views import Look, ViewedCritic
 
 EPS = 1e-8  # Adam's
 
@@ -70,31 +74,28 @@ class UnrolledGAN(AdversarialModel):
         x = draw().x
         fake = self.generate(len(x))
         theta = flatten(self.critic.parameters())
-        critic_loss = self.critic_loss(theta, x, fake)
-        theta_k = self.unrolled(theta, critic_loss, x, fake)
-        looks = functional_call(self.critic, self._named(theta_k), (None, fake, self.clock))
-        generator_loss = sum(
-            look.view.weight_generator * nonsaturating_generator(look.fake_scores) for look in looks
-        )
-        yield Update({"critic": critic_loss, "generator": generator_loss})
+        looks = self.looks(theta, x, fake)
+        later = self.looks(self.unrolled(theta, looks, x, fake), None, fake)
+        generator_loss = generator_terms(later, nonsaturating_generator)
+        yield from critic_step(looks, minimax_critic, others={"generator": generator_loss})
 
-    def unrolled(self, theta: Tensor, critic_loss: Tensor, x: Tensor, fake: Tensor) -> Tensor:
-        """θᴷ, from θ⁰ and the critic's loss there."""
+    def unrolled(self, theta: Tensor, looks: Sequence[Look], x: Tensor, fake: Tensor) -> Tensor:
+        """θᴷ, from θ⁰ and what the critic sees with it."""
         first_order = self.hyper.first_order
         seen = fake.detach() if first_order else fake
         return unroll(
-            lambda later: self.critic_loss(later, x, seen),
+            lambda later: critic_terms(self.looks(later, x, seen), minimax_critic),
             theta,
-            critic_loss,
+            critic_terms(looks, minimax_critic),
             self.inner_optimizer(),
             steps=self.hyper.unroll,
             first_order=first_order,
         )
 
-    def critic_loss(self, theta: Tensor, x: Tensor, fake: Tensor) -> Tensor:
-        """The critic's loss with its parameters taken from a vector."""
-        looks = functional_call(self.critic, self._named(theta), (x, fake, self.clock))
-        return self.critic_terms(looks, minimax_critic)
+    def looks(self, theta: Tensor, x: Tensor | None, fake: Tensor) -> list[Look]:
+        """What the critic sees with its parameters taken from a vector."""
+        looks: list[Look] = functional_call(self.critic, self._named(theta), (x, fake, self.clock))
+        return looks
 
     def inner_optimizer(self) -> Adam:
         """The critic's Adam where it stands in this run; fresh where no loop has lent one."""

@@ -20,11 +20,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pushforward.algorithms.adversarial import AdversarialHyperparameters, AdversarialModel
+from pushforward.algorithms.adversarial import (
+    AdversarialHyperparameters,
+    AdversarialModel,
+    critic_step,
+    generator_terms,
+)
 from pushforward.core import Draw, Player, Steps, Update
 from pushforward.errors import UserError
 from pushforward.objectives.adversarial import minimax_critic
-from pushforward.views import Packing, ViewedCritic
+from pushforward.views import ViewedCritic
 
 
 @dataclass(kw_only=True)
@@ -63,7 +68,7 @@ class VEEGAN(AdversarialModel):
                 "reconstructor: None; VEEGAN needs a network from data to noise, (b, *x) -> (b, latent_dim); "
                 "without one take GAN"
             )
-        if any(isinstance(view, Packing) for view in critic.views):
+        if critic.at_once > 1:
             raise UserError(
                 "--pack: VEEGAN's critic judges pairs of x and z, which cannot be packed; leave it out"
             )
@@ -89,13 +94,12 @@ class VEEGAN(AdversarialModel):
             with torch.no_grad():
                 fake, z_x = self.decode(z), self.encode(x)
             looks = self.critic(fake, x, self.clock, codes=(z, z_x))
-            yield Update({"critic": self.critic_terms(looks, minimax_critic)})
+            yield from critic_step(looks, minimax_critic)
         z = self.sample_prior(len(x))
         fake = self.generator(z)
         reconstruction = (z - self.reconstructor(fake)).square().sum(1).mean()
         looks = self.critic(None, fake, self.clock, codes=(z, z))
-        adversarial = sum(look.view.weight_generator * look.fake_scores.mean() for look in looks)
-        generator_loss = adversarial + self.hyper.reconstruction * reconstruction
+        generator_loss = generator_terms(looks, torch.mean) + self.hyper.reconstruction * reconstruction
         yield Update(
             {"generator": generator_loss, "reconstructor": reconstruction}, {"reconstruction": reconstruction}
         )

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from pushforward.algorithms.adversarial import AdversarialHyperparameters, AdversarialModel
+from pushforward.algorithms.adversarial import (
+    AdversarialHyperparameters,
+    AdversarialModel,
+    critic_step,
+    distance,
+    generator_terms,
+)
 from pushforward.core import Draw, Player, Steps, Update, constant, cosine
 from pushforward.errors import UserError
 from pushforward.objectives.adversarial import wasserstein_critic, wasserstein_generator
@@ -52,7 +58,8 @@ class WGAN(AdversarialModel):
         """One pass through Algorithm 1's outer loop."""
         for _ in range(self.hyper.n_critic):
             x = draw().x
-            loss = self.critic_terms(self.critic(x, self.sample(len(x)), self.clock), wasserstein_critic)
-            yield Update({"critic": loss}, {"distance": -loss})
+            looks = self.critic(x, self.sample(len(x)), self.clock)
+            yield from critic_step(looks, wasserstein_critic, info=distance)
             clip_weights_(self.critic, self.hyper.c)
-        yield Update({"generator": self.generator_terms(self.generate(len(x)), wasserstein_generator)})
+        looks = self.judged(self.generate(len(x)))
+        yield Update({"generator": generator_terms(looks, wasserstein_generator)})

@@ -16,13 +16,15 @@ from torch import nn
 from pushforward.algorithms.adversarial import (
     AdversarialHyperparameters,
     AdversarialModel,
+    critic_step,
+    distance,
+    generator_terms,
     refuse_batch_norm,
 )
 from pushforward.core import Draw, Steps, Update
 from pushforward.errors import UserError
 from pushforward.objectives.adversarial import wasserstein_critic, wasserstein_generator
-from pushforward.objectives.penalties import gradient_penalty
-from pushforward.views import ViewedCritic
+from pushforward.views import GradientPenalty, ViewedCritic
 
 
 @dataclass(kw_only=True)
@@ -60,15 +62,10 @@ class WGANGP(AdversarialModel):
 
     def step(self, draw: Draw) -> Steps:
         """One pass through Algorithm 1's outer loop."""
+        penalty = GradientPenalty(self.hyper.penalty, self.hyper.one_sided)
         for _ in range(self.hyper.n_critic):
             x = draw().x
             looks = self.critic(x, self.sample(len(x)), self.clock)
-            distance = -self.critic_terms(looks, wasserstein_critic)
-            penalty = sum(
-                look.view.weight_critic
-                * gradient_penalty(look.critic, *look.seen(), one_sided=self.hyper.one_sided)
-                for look in looks
-            )
-            loss = self.hyper.penalty * penalty - distance
-            yield Update({"critic": loss}, {"distance": distance, "penalty": penalty})
-        yield Update({"generator": self.generator_terms(self.generate(len(x)), wasserstein_generator)})
+            yield from critic_step(looks, wasserstein_critic, penalties=[penalty], info=distance)
+        looks = self.judged(self.generate(len(x)))
+        yield Update({"generator": generator_terms(looks, wasserstein_generator)})

@@ -9,6 +9,7 @@ have, start with He's weights, since nothing else would set the scale of N(0, 0.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
@@ -67,8 +68,9 @@ def dcgan_critic(
     penalised: lay it out for speed under a penalty on its gradient; the function is the same.
     """
     trunk = _trunk(shape, width, slope, batch_norm=normalisation == "batch", penalised=penalised)
-    critic = Critic(trunk, score_head(_features(shape, width), codes=codes, slope=slope))
-    critic = normal_init_(critic) if normalisation == "batch" else he_init_(critic, slope)
+    make = partial(score_head, _features(shape, width), codes=codes, slope=slope)
+    start = normal_init_ if normalisation == "batch" else partial(he_init_, slope=slope)
+    critic = start(Critic(trunk, make(), another=lambda: start(make())))
     return normalise_spectrum_(critic) if normalisation == "spectral" else critic
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from jaxtyping import Float
@@ -38,15 +38,7 @@ def mlp_critic(
     shape: Shape, hidden: Sequence[int], *, slope: float = 0.2, codes: int = 0, spectral_norm: bool = False
 ) -> Critic:
     """(b, *shape) -> (b, 1). codes: width of the z of a critic of pairs, which joins x at the input."""
-    sizes = [math.prod(shape) + codes, *hidden]
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), rectifier(slope)]
-    last = nn.Linear(sizes[-1], 1)
-    if codes:
-        critic = Critic(nn.Flatten(), nn.Sequential(*layers, last))
-    else:
-        critic = Critic(nn.Sequential(nn.Flatten(), *layers), last)
+    critic = _critic(shape, hidden, codes, lambda i, o: [nn.Linear(i, o), rectifier(slope)])
     return normalise_spectrum_(critic) if spectral_norm else critic
 
 
@@ -80,9 +72,24 @@ def maxout_critic(
 
     codes: width of the z of a critic of pairs, which joins x at the input.
     """
+    return _critic(shape, hidden, codes, lambda i, o: [Maxout(i, o, pieces)])
+
+
+def _critic(
+    shape: Shape, hidden: Sequence[int], codes: int, layer: Callable[[int, int], list[nn.Module]]
+) -> Critic:
+    """Hidden layers make the trunk, or for pairs the head, which joins x and z before them."""
     sizes = [math.prod(shape) + codes, *hidden]
-    layers = [Maxout(inputs, outputs, pieces) for inputs, outputs in pairwise(sizes)]
-    last = nn.Linear(sizes[-1], 1)
+
+    def last() -> nn.Module:
+        return nn.Linear(sizes[-1], 1)
+
+    def layers() -> list[nn.Module]:
+        return [part for inputs, outputs in pairwise(sizes) for part in layer(inputs, outputs)]
+
+    def whole() -> nn.Module:
+        return nn.Sequential(*layers(), last())
+
     if codes:
-        return Critic(nn.Flatten(), nn.Sequential(*layers, last))
-    return Critic(nn.Sequential(nn.Flatten(), *layers), last)
+        return Critic(nn.Flatten(), whole(), another=whole)
+    return Critic(nn.Sequential(nn.Flatten(), *layers()), last(), another=last)

@@ -103,8 +103,12 @@ def residual_critic(
         halve = nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False)
         layers += [halve, _mix(fine, coarse), block(coarse)]
     layers += [rectifier(slope, penalised=penalised), nn.Flatten()]
-    head = score_head(widths[-1] * math.prod(sizes[-1]), codes=codes, slope=slope)
-    return Critic(nn.Sequential(*layers), he_init_(head, slope))
+    features = widths[-1] * math.prod(sizes[-1])
+
+    def head() -> nn.Module:
+        return he_init_(score_head(features, codes=codes, slope=slope), slope)
+
+    return Critic(nn.Sequential(*layers), head(), another=head)
 
 
 def _mix(inputs: int, outputs: int) -> nn.Conv2d:

@@ -5,7 +5,7 @@ Penalties are computed in float32, whatever precision the scores have.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -20,13 +20,45 @@ def clip_weights_(module: nn.Module, c: float) -> None:
     torch._foreach_clamp_max_(parameters, c)
 
 
-def input_gradient(scores: Float[Tensor, "b *s"], x: Float[Tensor, "b *x"]) -> Float[Tensor, "b n"]:
-    """∇_x of each score, flattened and differentiable itself. x must require a gradient.
+def input_gradients(
+    scores: Sequence[Float[Tensor, "b *s"]], x: Sequence[Float[Tensor, "b *x"]]
+) -> list[Float[Tensor, "b n"]]:
+    """∇_x of each row's scores, flattened and differentiable itself, in one backward pass over all rows.
 
-    The scores of a batch must not depend on each other: no BatchNorm.
+    Each x requires a gradient. The scores of a row depend on its own x alone, and those of a batch not on
+    each other: no BatchNorm.
     """
-    (gradient,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
-    return gradient.flatten(1).float()
+    first, *rest = (s.sum() for s in scores)
+    gradients = torch.autograd.grad(sum(rest, start=first), list(x), create_graph=True)
+    return [g.flatten(1).float() for g in gradients]
+
+
+def input_gradient(scores: Float[Tensor, "b *s"], x: Float[Tensor, "b *x"]) -> Float[Tensor, "b n"]:
+    """`input_gradients` of one row."""
+    return input_gradients([scores], [x])[0]
+
+
+def between(real: Float[Tensor, "b *x"], fake: Float[Tensor, "b *x"]) -> Float[Tensor, "b *x"]:
+    """x̂, a random point of the line from each fake to a real, which requires a gradient.
+
+    Gulrajani et al. 2017, Algorithm 1, line 5. Needs as many fakes as reals.
+    """
+    eps = torch.rand(len(real), *[1] * (real.ndim - 1), dtype=real.dtype, device=real.device)
+    return torch.lerp(fake.detach(), real.detach(), eps).requires_grad_()
+
+
+def distance_from_one(gradients: Float[Tensor, "b n"], *, one_sided: bool = False) -> Float[Tensor, ""]:
+    """E(‖g‖₂ - 1)²; one_sided: E max(0, ‖g‖₂ - 1)². Gulrajani et al. 2017, eq. 3 and section 4."""
+    excess = gradients.norm(dim=1) - 1
+    return (excess.relu() if one_sided else excess).square().mean()
+
+
+def squared_norm(gradients: Float[Tensor, "b n"]) -> Float[Tensor, ""]:
+    """E‖g‖₂²: R1 of gradients at real data, R2 of those at generated data.
+
+    Mescheder et al. 2018, eq. 9, without their γ/2.
+    """
+    return gradients.square().sum(1).mean()
 
 
 def gradient_penalty(
@@ -36,31 +68,11 @@ def gradient_penalty(
     *,
     one_sided: bool = False,
 ) -> Float[Tensor, ""]:
-    """E[(‖∇D(x̂)‖₂ - 1)²] on lines between real and fake. Gulrajani et al. 2017, eq. 3.
-
-    one_sided: only norms above 1 count, section 4's max(0, ‖∇D(x̂)‖₂ - 1)². Needs as many fakes as reals.
-    """
-    eps = torch.rand(len(real), *[1] * (real.ndim - 1), dtype=real.dtype, device=real.device)
-    x_hat = torch.lerp(fake.detach(), real.detach(), eps).requires_grad_()
-    excess = input_gradient(critic(x_hat), x_hat).norm(dim=1) - 1
-    return (excess.relu() if one_sided else excess).square().mean()
+    """E[(‖∇D(x̂)‖₂ - 1)²] on lines between real and fake. Gulrajani et al. 2017, eq. 3."""
+    x_hat = between(real, fake)
+    return distance_from_one(input_gradient(critic(x_hat), x_hat), one_sided=one_sided)
 
 
 def zero_centred_penalty(scores: Float[Tensor, "b *s"], x: Float[Tensor, "b *x"]) -> Float[Tensor, ""]:
-    """E‖∇D(x)‖₂² of scores that were computed from x, which requires a gradient.
-
-    On real data it is R1, on generated ones R2. Mescheder et al. 2018, eq. 9, without their γ/2.
-    """
-    return input_gradient(scores, x).square().sum(1).mean()
-
-
-def zero_centred_penalties(
-    real_scores: Float[Tensor, "b *s"],
-    real: Float[Tensor, "b *x"],
-    fake_scores: Float[Tensor, "b *s"],
-    fake: Float[Tensor, "b *x"],
-) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """R1 and R2, in one backward pass where both were scored in one forward pass."""
-    gradients = torch.autograd.grad(real_scores.sum() + fake_scores.sum(), [real, fake], create_graph=True)
-    r1, r2 = (g.flatten(1).float().square().sum(1).mean() for g in gradients)
-    return r1, r2
+    """E‖∇D(x)‖₂² of scores that were computed from x, which requires a gradient."""
+    return squared_norm(input_gradient(scores, x))

@@ -56,7 +56,7 @@ class AdversarialRecipe(AdversarialHyperparameters):
     def build(self, shape: Shape) -> AdversarialModel:
         """A freshly initialised model for points (d,) or images (channels, height, width)."""
         self.check()
-        critic = ViewedCritic(self.critic_network(shape), self.views())
+        critic = self.critic(shape)
         return type(self).algorithm(generator=self.generator_network(shape), critic=critic, hyper=self)
 
     def check(self) -> None:
@@ -86,8 +86,20 @@ class AdversarialRecipe(AdversarialHyperparameters):
             raise UserError(f"--network: {self.network}, but --data holds points; take mlp or maxout")
         return self.network
 
-    def views(self) -> list[View]:
-        """What the critic sees: the data as they are or with noise, packed or not."""
+    def critic(self, shape: Shape, *, codes: int = 0) -> ViewedCritic:
+        """The critic network with its views, whose heads start and are normalised as the network is.
+
+        codes: of a critic of pairs, their width.
+        """
+        network = self.critic_network(shape, codes=codes)
+        critic = self._initialised(ViewedCritic(network, self.views(network)))
+        return normalise_spectrum_(critic) if self.critic_norm == "spectral" else critic
+
+    def views(self, network: Critic) -> list[View]:
+        """What the critic sees: the data as they are or with noise, packed or not.
+
+        network: the critic's, of which a view may ask `new_head()`.
+        """
         view = InstanceNoise(self.noise, until=self.noise_until) if self.noise else Identity()
         return [view if self.pack == 1 else Packing(view, self.pack)]
 
@@ -110,7 +122,7 @@ class AdversarialRecipe(AdversarialHyperparameters):
         return self._initialised(network)
 
     def critic_network(self, shape: Shape, *, codes: int = 0) -> Critic:
-        """(b, *shape) -> (b, 1), where packing widens the shape. codes: of a critic of pairs, their width."""
+        """(b, *shape) -> (b, 1), where packing widens the shape; as its family starts it. See `critic`."""
         seen = (self.pack * shape[0], *shape[1:])
         hidden, norm = self.critic_hidden or self.hidden, self.critic_norm
         family = self.family(shape)
@@ -139,8 +151,7 @@ class AdversarialRecipe(AdversarialHyperparameters):
                 network = maxout_critic(seen, hidden, codes=codes)
             case _:
                 network = mlp_critic(seen, hidden, codes=codes)
-        network = self._initialised(network)
-        return normalise_spectrum_(network) if norm == "spectral" else network
+        return network
 
     def reconstructor_network(self, shape: Shape) -> nn.Module:
         """(b, *shape) -> (b, latent_dim)."""

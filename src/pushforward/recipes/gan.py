@@ -14,7 +14,6 @@ from pushforward.algorithms.wgan import WGAN, WGANHyperparameters
 from pushforward.algorithms.wgan_gp import WGANGP, WGANGPHyperparameters
 from pushforward.networks.layers import Shape
 from pushforward.recipes.adversarial import AdversarialRecipe
-from pushforward.views import ViewedCritic
 
 
 @dataclass(kw_only=True)
@@ -88,7 +87,7 @@ class VEEGANRecipe(VEEGANHyperparameters, AdversarialRecipe):
     def build(self, shape: Shape) -> VEEGAN:
         """A freshly initialised model, with a critic of pairs and a reconstructor."""
         self.check()
-        critic = ViewedCritic(self.critic_network(shape, codes=self.latent_dim), self.views())
+        critic = self.critic(shape, codes=self.latent_dim)
         return VEEGAN(
             generator=self.generator_network(shape),
             critic=critic,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from itertools import groupby
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ class Look:
     """One view of real and generated data, scored.
 
     real, fake: what the critic saw; real is None, and so are its scores, where only fakes were shown.
-    critic: scores anything of the kind of `real`, by this view's head.
+    codes: those of real and of fake, for a critic of pairs. source: the critic that looked; clock: when.
     """
 
     view: View
@@ -30,7 +30,9 @@ class Look:
     fake: Tensor
     real_scores: Tensor | None
     fake_scores: Tensor
-    critic: Callable[[Tensor], Tensor]
+    codes: Codes | None
+    source: ViewedCritic
+    clock: Clock
 
     def pair(self) -> tuple[Tensor, Tensor]:
         """Scores of real and fake."""
@@ -41,6 +43,10 @@ class Look:
         """Real and fake as the critic saw them."""
         assert self.real is not None
         return self.real, self.fake
+
+    def critic(self, x: Tensor, z: Tensor | None = None) -> Tensor:
+        """Scores of anything of the kind of `real`, by this view's head. z: its codes, for pairs."""
+        return self.source.score([self.view], [x], *([] if z is None else [[z]]))[0]
 
 
 class ViewedCritic(nn.Module):
@@ -55,7 +61,12 @@ class ViewedCritic(nn.Module):
         super().__init__()
         self.network: Any = network  # one with a trunk and a head where views have their own
         self.views = nn.ModuleList(views or [Identity()])
-        self.has_batch_norm = has_batch_norm(network)
+        self.has_batch_norm = has_batch_norm(self)
+
+    @property
+    def at_once(self) -> int:
+        """How many samples the critic sees at once, by the view that shows most."""
+        return max(view.at_once for view in self._views())
 
     def forward(
         self,
@@ -71,7 +82,7 @@ class ViewedCritic(nn.Module):
         codes: those that go with real and with fake, for a network of pairs. differentiable: make what the
         critic sees require a gradient, for penalties.
         """
-        views = [self._view(i) for i in range(len(self.views))]
+        views = self._views()
         seen = [
             [_leaf(view(x, clock), differentiable) for x in (real, fake) if x is not None] for view in views
         ]
@@ -79,32 +90,40 @@ class ViewedCritic(nn.Module):
         columns = [[x for parts in seen for x in parts]]
         if codes is not None:
             columns.append(list(codes[-sides:]) * len(views))
-        scores = self._scores([view.head for view in views for _ in range(sides)], *columns)
-        return [
-            self._look(view, parts, scores[i * sides : (i + 1) * sides])
-            for i, (view, parts) in enumerate(zip(views, seen, strict=True))
-        ]
+        scores = self.score([view for view in views for _ in range(sides)], *columns)
+        looks = []
+        for i, (view, parts) in enumerate(zip(views, seen, strict=True)):
+            # A mean of scores in bfloat16 would have three digits, and a distance is the difference of two.
+            wide = [s.to(torch.promote_types(s.dtype, torch.float32)) for s in scores[i * sides :][:sides]]
+            of_real = (parts[0], wide[0]) if sides == 2 else (None, None)
+            looks.append(Look(view, of_real[0], parts[-1], of_real[1], wide[-1], codes, self, clock))
+        return looks
 
-    def check_batch(self, n: int) -> None:
-        """Raise UserError where a view cannot show batches of n."""
-        for i in range(len(self.views)):
-            self._view(i).check_batch(n)
+    def score(self, views: Sequence[View], *columns: Sequence[Tensor]) -> list[Tensor]:
+        """Of each row of the columns, what was seen and for pairs its codes, by the head of its view.
 
-    def _view(self, i: int) -> View:
-        view = self.views[i]
-        assert isinstance(view, View)
-        return view
-
-    def _scores(self, heads: list[nn.Module | None], *columns: list[Tensor]) -> list[Tensor]:
-        """Of each row, by its head: one pass of the whole network, or of the trunk where heads differ."""
-        if all(head is None for head in heads):
+        In one pass of the whole network, or of the trunk where heads differ; no view is applied.
+        """
+        if all(view.head is None for view in views):
             return self._each(self.network, *columns)
         x, *codes = columns
         features = self._each(self.network.trunk, x)
         if codes:
             features = [torch.cat(row, 1) for row in zip(features, *codes, strict=True)]
-        chosen = [self.network.head if head is None else head for head in heads]
-        return [head(f) for head, f in zip(chosen, features, strict=True)]
+        heads = [self.network.head if view.head is None else view.head for view in views]
+        scores: list[Tensor] = []
+        for _, rows in groupby(zip(heads, features, strict=True), key=lambda row: id(row[0])):
+            alike = list(rows)
+            scores += self._each(alike[0][0], [f for _, f in alike])
+        return scores
+
+    def check_batch(self, n: int) -> None:
+        """Raise UserError where a view cannot show batches of n."""
+        for view in self._views():
+            view.check_batch(n)
+
+    def _views(self) -> list[View]:
+        return cast("list[View]", list(self.views))
 
     def _each(self, f: Callable[..., Tensor], *columns: Sequence[Tensor]) -> list[Tensor]:
         """f of each row of the columns, in one call where its results do not depend on each other."""
@@ -112,17 +131,23 @@ class ViewedCritic(nn.Module):
             return [f(*row) for row in zip(*columns, strict=True)]
         return list(f(*(torch.cat(list(c)) for c in columns)).split([len(x) for x in columns[0]]))
 
-    def _scorer(self, view: View) -> Callable[..., Tensor]:
-        return self.network if view.head is None else partial(self._by_head, view.head)
 
-    def _by_head(self, head: nn.Module, x: Tensor) -> Tensor:
-        return head(self.network.trunk(x))
+def score_all(looks: Sequence[Look], x: Sequence[Tensor]) -> list[Tensor]:
+    """Scores of an x for each look, of the kind of what it saw, in one pass where the critic allows."""
+    return looks[0].source.score([look.view for look in looks], x)
 
-    def _look(self, view: View, seen: list[Tensor], scores: list[Tensor]) -> Look:
-        # A mean of scores in bfloat16 would have three digits, and a distance is the difference of two.
-        scores = [s.to(torch.promote_types(s.dtype, torch.float32)) for s in scores]
-        real, real_scores = (seen[0], scores[0]) if len(seen) == 2 else (None, None)
-        return Look(view, real, seen[-1], real_scores, scores[-1], self._scorer(view))
+
+def weighed(looks: Iterable[Look], values: Iterable[Tensor]) -> Tensor:
+    """Σ over looks of weight_critic · value."""
+    return weighted_sum([look.view.weight_critic for look in looks], values)
+
+
+def weighted_sum(weights: Iterable[float], values: Iterable[Tensor]) -> Tensor:
+    """Σ weight · value, of at least one."""
+    total, *rest = (v if w == 1 else w * v for w, v in zip(weights, values, strict=True))
+    for term in rest:
+        total = total + term
+    return total
 
 
 def _leaf(x: Tensor, wanted: bool) -> Tensor:

@@ -6,6 +6,8 @@ NeurIPS 2018, section 3: a critic that sees m samples at once sees that they are
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
 from pushforward.core import Clock
@@ -16,7 +18,8 @@ from pushforward.views.view import View
 class Packing(View):
     """m neighbours of a batch, joined along the channels (of images) or coordinates (of points).
 
-    It wraps another view, since what each sample looks like comes before how many are seen.
+    It wraps another view, since what each sample looks like comes before how many are seen. Weights and
+    head are that view's, and it is the one that learns, from the scores of packs.
     """
 
     def __init__(self, view: View, m: int) -> None:
@@ -26,11 +29,20 @@ class Packing(View):
         if m < 2:
             raise UserError(f"--pack: {m}; expected at least 2 samples, or leave it out for none")
         self.view, self.m = view, m
+        self.at_once = m * view.at_once
 
     def forward(self, x: Tensor, clock: Clock) -> Tensor:
         """(b, c, *s) -> (b / m, m c, *s). Raises UserError where m does not divide b."""
         self.check_batch(len(x))
         return self.view(x, clock).reshape(len(x) // self.m, self.m * x.shape[1], *x.shape[2:])
+
+    def statistics(self, real: Tensor, fake: Tensor) -> Mapping[str, Tensor]:
+        """The wrapped view's."""
+        return self.view.statistics(real, fake)
+
+    def observe(self, averages: Mapping[str, Tensor], images_seen: int) -> None:
+        """The wrapped view's."""
+        self.view.observe(averages, images_seen)
 
     def check_batch(self, n: int) -> None:
         """Raise UserError where m does not divide n."""

@@ -11,10 +11,11 @@ from pushforward.objectives.penalties import (
     clip_weights_,
     gradient_penalty,
     input_gradient,
-    zero_centred_penalties,
+    input_gradients,
+    squared_norm,
     zero_centred_penalty,
 )
-from pushforward.views import Identity, Packing, ViewedCritic
+from pushforward.views import Identity, Packing, ViewedCritic, ZeroCentredPenalties
 
 B = 16
 
@@ -121,7 +122,7 @@ def test_both_penalties_at_once_are_the_two_by_themselves(one_pass):
         scores = critic(torch.cat([real, fake])).split(B)
     else:
         scores = critic(real), critic(fake)
-    both = zero_centred_penalties(scores[0], real, scores[1], fake)
+    both = [squared_norm(g) for g in input_gradients(scores, [real, fake])]
     apart = zero_centred_penalty(critic(real), real), zero_centred_penalty(critic(fake), fake)
     assert torch.allclose(torch.stack(both), torch.stack(apart))
     of_both = torch.autograd.grad(both[0] + 2 * both[1], critic.parameters(), allow_unused=True)
@@ -152,9 +153,9 @@ def test_what_a_packed_critic_is_penalised_for_is_the_gradient_in_the_whole_pack
     assert look.seen()[0].shape == (B // 2, 4)
     assert gradient_penalty(look.critic, *look.seen()).item() == pytest.approx(4.0, abs=1e-5)
 
-    (look,) = critic(torch.randn(B, 2), torch.randn(B, 2), Clock(), differentiable=True)
-    penalties = zero_centred_penalties(look.real_scores, look.real, look.fake_scores, look.fake)
-    assert torch.stack(penalties).tolist() == pytest.approx([9.0, 9.0], rel=1e-5)
+    looks = critic(torch.randn(B, 2), torch.randn(B, 2), Clock(), differentiable=True)
+    penalties = ZeroCentredPenalties(1.0)(looks)
+    assert {k: v.item() for k, v in penalties.items()} == pytest.approx({"r1": 9.0, "r2": 9.0}, rel=1e-5)
 
 
 @pytest.mark.parametrize("c", [0.01, 0.3])

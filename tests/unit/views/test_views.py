@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pushforward.algorithms.adversarial import critic_terms, generator_terms
 from pushforward.algorithms.gan import GAN, GANHyperparameters
 from pushforward.core import Clock
 from pushforward.errors import UserError
@@ -223,6 +224,23 @@ def test_pairs_by_a_head_of_their_own():
     codes = torch.randn(B, 3), torch.randn(B, 3)
     (look,) = ViewedCritic(network, [Mirror(head=head)])(real, fake, Clock(), codes=codes)
     assert torch.allclose(look.fake_scores, head(torch.cat([-fake, codes[1]], 1)), atol=1e-6)
+    assert torch.allclose(look.critic(-fake, codes[1]), look.fake_scores, atol=1e-6)
+    assert look.codes == codes
+
+
+def test_a_head_scores_real_and_fake_in_one_pass():
+    """Two passes would be two power iterations of its spectral norm a step."""
+    network, (real, fake) = mlp_critic((2,), (8,)), points()
+    heads = [Counted(nn.Linear(8, 1)) for _ in range(2)]
+    ViewedCritic(network, [Identity(head=heads[0]), Mirror(head=heads[1])])(real, fake, Clock())
+    assert [[len(x) for x in head.given] for head in heads] == [[2 * B], [2 * B]]
+
+
+def test_a_head_with_batch_norm_never_sees_real_and_fake_together():
+    head = Counted(nn.BatchNorm1d(8))
+    critic = ViewedCritic(mlp_critic((2,), (8,)), [Identity(head=nn.Sequential(head, nn.Linear(8, 1)))])
+    critic(*points(), Clock())
+    assert [len(x) for x in head.given] == [B, B]
 
 
 def test_weights_of_views_are_applied():
@@ -231,16 +249,12 @@ def test_weights_of_views_are_applied():
         Identity(weight_critic=2.0, weight_generator=0.5),
         Mirror(weight_critic=3.0, weight_generator=4.0),
     ]
-    model = GAN(
-        generator=nn.Linear(3, 2),
-        critic=ViewedCritic(network, views),
-        hyper=GANHyperparameters(latent_dim=3),
-    )
-    looks = model.critic(real, fake, Clock())
+    critic = ViewedCritic(network, views)
+    looks = critic(real, fake, Clock())
     of_critic = [minimax_critic(network(s * real), network(s * fake)) for s in (1, -1)]
-    assert torch.allclose(model.critic_terms(looks, minimax_critic), 2 * of_critic[0] + 3 * of_critic[1])
+    assert torch.allclose(critic_terms(looks, minimax_critic), 2 * of_critic[0] + 3 * of_critic[1])
     of_generator = [nonsaturating_generator(network(s * fake)) for s in (1, -1)]
-    terms = model.generator_terms(fake, nonsaturating_generator)
+    terms = generator_terms(critic(None, fake, Clock()), nonsaturating_generator)
     assert torch.allclose(terms, 0.5 * of_generator[0] + 4 * of_generator[1])
 
 
