@@ -23,8 +23,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from pushforward.algorithms.codes import Code, DiscreteCode
-from pushforward.algorithms.latent import LatentVariableModel
-from pushforward.algorithms.vae import VAEHyperparameters
+from pushforward.algorithms.latent import LatentHyperparameters, LatentVariableModel
 from pushforward.core import Draw, Player, Steps, Update
 from pushforward.distributions import Likelihood
 from pushforward.objectives.bounds import decoder_log_likelihood
@@ -34,7 +33,7 @@ TEMPERED = ("gumbel-softmax", "straight-through-gumbel")
 
 
 @dataclass(kw_only=True)
-class EstimatorHyperparameters(VAEHyperparameters):
+class EstimatorHyperparameters(LatentHyperparameters):
     """What the papers leave to choose."""
 
     latent: Literal["gaussian", "bernoulli", "categorical"] = "categorical"
