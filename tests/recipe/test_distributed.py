@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from pushforward.files import read_metrics
 from tests.pairs import Pair, train_pairs
+from tests.runs import METHOD_NAMES
 
 ARGS = ["--data=digits", "--batch-size=64", "--checkpoint-every=20", "--latent-dim=4", "--hidden=32"]
 ENV = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -124,12 +125,12 @@ TOYS = ("Centred", "Careless", "Pooled")
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
     jobs = {name: (f"tests.toys:{name}", {}) for name in TOYS}
-    jobs |= {name: (name, {}) for name in ("vae", "beta-vae", "gan, batch", "discrete-vae, nvil")}
+    jobs |= {name: (name, {}) for name in METHOD_NAMES}
     jobs["beta-vae, sigma"] = ("beta-vae", {"sigma": 0.5})
     return train_pairs(tmp_path_factory.mktemp("pairs"), jobs)
 
 
-@pytest.mark.parametrize("name", [*TOYS, "vae", "beta-vae", "gan, batch", "discrete-vae, nvil"])
+@pytest.mark.parametrize("name", [*TOYS, *METHOD_NAMES])
 def test_two_that_are_cut_and_resumed_equal_two_that_were_left_alone(pairs, name):
     """Bit for bit, all that either holds: also where each has a pool, or was careless with a buffer."""
     assert pairs[name].unlike == []
