@@ -52,7 +52,7 @@ def options_of(kind: type[Any]) -> Iterator[Option]:
         if field.name not in texts:
             raise ValueError(f"{kind.__name__}.{field.name} has no text under it")
         yield Option(
-            flag="--lr.PLAYER" if field.name == "lr_of" else f"--{field.name.replace('_', '-')}",
+            flag=_flag(field.name),
             values=_values(str(field.type)),
             default=_default(field),
             text=texts[field.name],
@@ -83,6 +83,10 @@ def _field_texts(cls: type[Any]) -> dict[str, str]:
     }
 
 
+# How types are shown that a command line takes one value of at a time, or several.
+_PLAIN = {"tuple[int, ...]": "ints", "dict[str, float]": "float", "dict[str, str]": "str"}
+
+
 def _values(annotation: str) -> str:
     """`Literal["a", "b"] | float` -> "a, b, float"; `int | None` -> "int"."""
     parts = []
@@ -91,11 +95,14 @@ def _values(annotation: str) -> str:
             choices = part.slice.elts if isinstance(part.slice, ast.Tuple) else [part.slice]
             parts += [str(ast.literal_eval(choice)) for choice in choices]
         elif ast.unparse(part) != "None":
-            parts.append(
-                {"tuple[int, ...]": "ints", "dict[str, float]": "float"}.get(ast.unparse(part))
-                or ast.unparse(part)
-            )
+            parts.append(_PLAIN.get(ast.unparse(part), ast.unparse(part)))
     return ", ".join(parts)
+
+
+def _flag(field: str) -> str:
+    from pushforward.config import BY_NAME
+
+    return "--{}.{}".format(*BY_NAME[field]) if field in BY_NAME else f"--{field.replace('_', '-')}"
 
 
 def _alternatives(node: ast.expr) -> Iterator[ast.expr]:

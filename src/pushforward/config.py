@@ -14,13 +14,17 @@ import yaml
 
 from pushforward.errors import UserError, did_you_mean
 from pushforward.methods import METHODS, find_method, migrate, recipe_class
+from pushforward.streams import DATA, option_of, streams_of
+
+# Options that hold a value for each name, and are given one at a time: --lr.PLAYER. Field -> option, name.
+BY_NAME = {"data_of": ("data", "STREAM"), "test_of": ("test", "STREAM"), "lr_of": ("lr", "PLAYER")}
 
 
 @dataclass(kw_only=True)
 class TrainOptions:
     """Options that every `train METHOD` shares."""
 
-    data: str = "mnist5k"
+    data: str | None = "mnist5k"
     """Images or points to learn from: a folder, a zip, an .npz, a folder of IDX files, or a name of `data
     list`."""
     test: str | None = None
@@ -56,6 +60,10 @@ class TrainOptions:
     """auto, cpu, cuda, cuda:1 or mps."""
     lr_of: dict[str, float] = field(default_factory=dict)
     """Learning rate of one player each, set by --lr.PLAYER."""
+    data_of: dict[str, str] = field(default_factory=dict)
+    """As --data, of one stream each, for a method that learns from several; set by --data.STREAM."""
+    test_of: dict[str, str] = field(default_factory=dict)
+    """As --test, of one stream each; set by --test.STREAM."""
 
     def check(self) -> None:
         """Raise UserError at the first value that cannot be."""
@@ -88,6 +96,51 @@ class RunConfig:
     options: Any
     provenance: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The streams of data that the method learns from; see `streams_of`."""
+        return streams_of(self.options)
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """What each stream is read from, of those that were given."""
+        given = self._by_stream(self.train.data, self.train.data_of)
+        return {name: source for name, source in given.items() if source is not None}
+
+    @property
+    def tests(self) -> dict[str, str | None]:
+        """What each stream's held-out part is read from; None where the source itself is split."""
+        return self._by_stream(self.train.test, self.train.test_of)
+
+    def _by_stream(self, plain: str | None, named: Mapping[str, str]) -> dict[str, str | None]:
+        return {name: plain if name == DATA else named.get(name) for name in self.streams}
+
+    def check(self) -> None:
+        """Raise UserError at the first shared option that cannot be, or a stream without data."""
+        self.train.check()
+        for option, plain, named in (
+            ("data", self.train.data, self.train.data_of),
+            ("test", self.train.test, self.train.test_of),
+        ):
+            self._check_names(option, plain, named)
+        for name in self.streams:
+            if name not in self.sources:
+                raise UserError(f"{option_of('data', name)}: not given; {self._learns_from()}")
+
+    def _check_names(self, option: str, plain: str | None, named: Mapping[str, str]) -> None:
+        if plain is not None and DATA not in self.streams:
+            raise UserError(f"--{option}: {plain}, but for which stream? {self._learns_from()}")
+        for name in named:
+            if name == DATA or name not in self.streams:
+                raise UserError(
+                    f"--{option}.{name}: there is no such stream{did_you_mean(name, self.streams)}; "
+                    f"{self._learns_from()}"
+                )
+
+    def _learns_from(self) -> str:
+        asked = " ".join(f"{option_of('data', name)} X" for name in self.streams)
+        return f"'{self.method}' learns from {' and '.join(self.streams)}: {asked}"
+
     def to_yaml(self) -> str:
         """The content of `config.yaml`."""
         return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
@@ -102,6 +155,14 @@ class RunConfig:
         if self.provenance:
             content["provenance"] = self.provenance
         return _plain(content)
+
+
+def default_train(recipe: Any, **given: Any) -> TrainOptions:
+    """The shared options as they are where nothing was asked, for a recipe or its class.
+
+    A method without a stream called "data" has no data by default.
+    """
+    return TrainOptions(**given) if DATA in streams_of(recipe) else TrainOptions(data=None, **given)
 
 
 def read_config(path: Path) -> RunConfig:
@@ -134,10 +195,14 @@ def config_from(content: Mapping[str, Any], *, where: str) -> RunConfig:
         method = now
     if not isinstance(content.get("provenance") or {}, Mapping):
         raise UserError(f"{where}: provenance: {content['provenance']!r}; expected a mapping")
+    kind = recipe_class(method)
+    train = content.get("train") or {}
+    if isinstance(train, Mapping) and "data" not in train:
+        train = {**train, "data": default_train(kind).data}
     return RunConfig(
         method=method,
-        train=validated(TrainOptions, content.get("train") or {}, f"{where}: train."),
-        options=validated(recipe_class(method), options, f"{where}: options."),
+        train=validated(TrainOptions, train, f"{where}: train."),
+        options=validated(kind, options, f"{where}: options."),
         provenance=dict(content.get("provenance") or {}),
     )
 

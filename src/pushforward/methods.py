@@ -15,9 +15,10 @@ from pushforward.errors import UserError, did_you_mean
 class Method:
     """One trainable method.
 
-    recipe: "module:Class" of a dataclass of options with `build(shape) -> Algorithm`. kind: an "ensemble"
-    has no step, but trains algorithms one after another. formerly: the method that had its options before;
-    its recipe then tells by `was_used(options)` whether an old config means this one (see `migrate`).
+    recipe: "module:Class" of a dataclass of options with `build(shape) -> Algorithm`; see `streams` for one
+    that learns from several streams of data. kind: an "ensemble" has no step, but trains algorithms one after
+    another. formerly: the method that had its options before; its recipe then tells by `was_used(options)`
+    whether an old config means this one (see `migrate`).
     """
 
     name: str

@@ -93,7 +93,7 @@ def run(argv: list[str]) -> None:
         "run": str(options.run),
         "checkpoint": options.which,
         "step": model.about["step"],
-        "data": options.data or config.train.data,
+        "data": options.data or config.sources[config.streams[0]],
         "split": shown.split,
         "fingerprint": images.fingerprint,
         "seed": options.seed,

@@ -78,7 +78,7 @@ def run(argv: list[str]) -> None:
         "run": str(options.run),
         "checkpoint": options.which,
         "step": model.about["step"],
-        "data": options.data or config.train.data,
+        "data": options.data or config.sources[config.streams[0]],
         "split": shown.split,
         "n": len(x),
         "images": images.names,

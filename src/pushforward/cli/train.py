@@ -9,9 +9,23 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pushforward.cli.options import parse
-from pushforward.config import RunConfig, TrainOptions, config_from, differences, read_config
+from pushforward.config import (
+    BY_NAME,
+    RunConfig,
+    TrainOptions,
+    config_from,
+    default_train,
+    differences,
+    read_config,
+)
 from pushforward.errors import UserError
 from pushforward.methods import METHODS, find_method, recipe_class
+from pushforward.streams import DATA, streams_of
+
+Named = dict[str, dict[str, Any]]  # field of `TrainOptions` -> name -> value
+
+# What stands after an option that is given by name.
+EXAMPLES = {"lr": "RATE, such as --lr.vae 1e-4", "data": "SOURCE", "test": "SOURCE"}
 
 HELP = """usage: pushforward train METHOD [OPTIONS]
        pushforward train --config FILE.yaml [OPTIONS]
@@ -37,7 +51,7 @@ def run(argv: list[str]) -> None:
         listing = "\n".join(f"  {m.name:<14} {m.summary} ({m.paper})" for m in METHODS.values())
         print(HELP.format(methods=listing), end="")
         return
-    argv, rates = _player_rates(argv)
+    argv, named = _by_name(argv)
     argv, config_file = _take(argv, "--config")
     argv, preset = _take(argv, "--preset")
     argv, resumed = _take(argv, "--resume")
@@ -46,7 +60,7 @@ def run(argv: list[str]) -> None:
     method = argv.pop(0) if argv and not argv[0].startswith("-") else None
     if resumed is not None:
         _refuse_beside_resume({"--config": config_file, "--preset": preset, "--print-config": printing})
-        _resume(Path(resumed), method, argv, rates)
+        _resume(Path(resumed), method, argv, named)
         return
     if preset is not None:
         base: RunConfig | None = _preset(method, preset, config_file)
@@ -60,7 +74,7 @@ def run(argv: list[str]) -> None:
             raise UserError(f"METHOD: '{method}', but {config_file} is about '{base.method}'; leave one out")
     elif method is None:
         raise UserError(f"METHOD: none given; expected one of {', '.join(METHODS)}, or --config FILE")
-    config = _parse(method or base.method, argv, base, rates)  # type: ignore[union-attr]
+    config = _parse(method or base.method, argv, base, named)  # type: ignore[union-attr]
     if printing:
         print(config.to_yaml(), end="")
         return
@@ -118,7 +132,7 @@ def _refuse_beside_resume(options: dict[str, Any]) -> None:
             raise UserError(f"--resume: takes no {option}; a run goes on with its own options")
 
 
-def _resume(folder: Path, method: str | None, argv: list[str], rates: dict[str, float]) -> None:
+def _resume(folder: Path, method: str | None, argv: list[str], named: Named) -> None:
     from pushforward.cli.progress import TrainingDisplay
     from pushforward.runs import run as runs
     from pushforward.runs.data import read_run
@@ -128,7 +142,7 @@ def _resume(folder: Path, method: str | None, argv: list[str], rates: dict[str, 
         raise UserError(
             f"--resume: {folder} is a run of '{was.method}', not of '{method}'; leave the method out"
         )
-    asked = _parse(was.method, argv, was, rates)
+    asked = _parse(was.method, argv, was, named)
     changes = {
         name: getattr(asked.train, name)
         for name in runs.RESUMABLE
@@ -157,7 +171,7 @@ def _report(folder: Path) -> None:
     print(f"model   {folder}\nreport  {page}")
 
 
-def _parse(method: str, argv: list[str], base: RunConfig | None, rates: dict[str, float]) -> RunConfig:
+def _parse(method: str, argv: list[str], base: RunConfig | None, named: Named) -> RunConfig:
     if method not in METHODS:
         find_method(method)
     import tyro
@@ -168,7 +182,7 @@ def _parse(method: str, argv: list[str], base: RunConfig | None, rates: dict[str
         ("train", Annotated[TrainOptions, tyro.conf.arg(name="every method")]),
     ]
     both = dataclasses.make_dataclass("Options", fields, kw_only=True)
-    train, options = (base.train, base.options) if base else (TrainOptions(), kind())
+    train, options = (base.train, base.options) if base else (default_train(kind), kind())
     summary = METHODS[method].summary
     parsed: Any = parse(
         both,
@@ -176,10 +190,12 @@ def _parse(method: str, argv: list[str], base: RunConfig | None, rates: dict[str
         prog=f"train {method}",
         description=f"{summary[0].upper()}{summary[1:]} ({METHODS[method].paper}). "
         "Also: --config FILE.yaml or --preset NAME loads options, --print-config prints them, "
-        "--lr.PLAYER sets one player's rate.",
+        "--lr.PLAYER sets one player's rate"
+        f"{_streams_told(kind)}.",
         default=both(options=options, train=train),
     )
-    parsed.train.lr_of = {**train.lr_of, **rates}
+    for field, given in named.items():
+        setattr(parsed.train, field, {**getattr(train, field), **given})
     _choose_length(parsed.train, train)
     provenance = base.provenance if base else {}
     return RunConfig(method=method, train=parsed.train, options=parsed.options, provenance=provenance)
@@ -196,23 +212,49 @@ def _choose_length(asked: TrainOptions, base: TrainOptions) -> None:
         asked.minutes = None
 
 
-def _player_rates(argv: list[str]) -> tuple[list[str], dict[str, float]]:
-    """Take `--lr.PLAYER RATE` out of argv."""
-    rest, rates = [], {}
+def _by_name(argv: list[str]) -> tuple[list[str], Named]:
+    """Take `--lr.PLAYER RATE` and its like out of argv."""
+    rest: list[str] = []
+    named: Named = {field: {} for field in BY_NAME}
     words = iter(argv)
     for word in words:
-        if word.startswith("--lr-of"):
-            raise UserError("--lr-of: write it as --lr.PLAYER RATE, such as --lr.vae 1e-4")
-        if not word.startswith("--lr."):
+        option, equals, value = word.partition("=")
+        field = _field_by_name(option)
+        if field is None:
             rest.append(word)
-            continue
-        name, _, value = word.removeprefix("--lr.").partition("=")
-        value = value or next(words, "")
-        try:
-            rates[name] = float(value)
-        except ValueError:
-            raise UserError(f"--lr.{name}: {value!r}; expected a number such as 1e-4") from None
-    return rest, rates
+        else:
+            stem, _, name = option.partition(".")
+            named[field][name] = _value(option, stem, value if equals else next(words, ""))
+    return rest, named
+
+
+def _field_by_name(option: str) -> str | None:
+    """The field that `--lr.PLAYER` sets an entry of; None for any other option."""
+    for field, (stem, what) in BY_NAME.items():
+        if option == f"--{field.replace('_', '-')}":
+            raise UserError(f"{option}: write it as --{stem}.{what} {EXAMPLES[stem]}")
+        if option.startswith(f"--{stem}."):
+            return field
+    return None
+
+
+def _value(option: str, stem: str, text: str) -> Any:
+    if stem != "--lr":
+        if not text or text.startswith("--"):
+            raise UserError(f"{option}: no value given")
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"{option}: {text!r}; expected a number such as 1e-4") from None
+
+
+def _streams_told(kind: type[Any]) -> str:
+    """Of a method that learns from several streams: how each is given its data."""
+    streams = streams_of(kind)
+    if streams == (DATA,):
+        return ""
+    return f", --data.STREAM and --test.STREAM the data of one stream: {', '.join(streams)}"
 
 
 def _take(argv: list[str], option: str) -> tuple[list[str], str | None]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from pushforward.data.modes import Modes
 from pushforward.data.rows import Rows, Scan, digests, fingerprint
 from pushforward.data.splits import divide, read_unique, require_usable
+from pushforward.streams import DATA, option_of
 
 
 @dataclass(frozen=True)
@@ -107,17 +108,18 @@ def load_splits(
     channels: int | None = None,
     limit: int | None = None,
     limit_seed: int = 0,
+    stream: str = DATA,
 ) -> Splits:
     """Read what `--data source` names, drop duplicates, and split it.
 
     test: a source whose official test part (else all of it) is held out instead. image_size: pixels;
     the shorter side is scaled to it and the centre cropped. channels: 1 grey, 2 grey and alpha, 3 RGB,
     4 RGBA; by default 1 where every image is grey, else 3. limit: keep so many training images, drawn
-    by `limit_seed`. Points have neither size nor channels. Raises UserError for what cannot be found, read
-    or split.
+    by `limit_seed`. Points have neither size nor channels. stream: what the source is for, as an error names
+    it. Raises UserError for what cannot be found, read or split.
     """
-    rows = read_unique(source, image_size=image_size, channels=channels)
-    parts = divide(rows, test=test, image_size=image_size, limit=limit, limit_seed=limit_seed)
+    rows = read_unique(source, image_size=image_size, channels=channels, option=option_of("data", stream))
+    parts = divide(rows, test=test, image_size=image_size, limit=limit, limit_seed=limit_seed, stream=stream)
     return Splits(_dataset(parts.train, parts.classes), _dataset(parts.test, parts.classes), parts.how)
 
 

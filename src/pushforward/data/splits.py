@@ -11,6 +11,7 @@ from pushforward.data.kinds import Kind, size_of
 from pushforward.data.rows import TEST_SHARE, Rows, places
 from pushforward.data.sources import read_source
 from pushforward.errors import UserError
+from pushforward.streams import DATA, option_of
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,20 @@ def read_unique(source: str, *, image_size: int | None, channels: int | None, op
 
 
 def divide(
-    rows: Rows, *, test: str | None, image_size: int | None, limit: int | None, limit_seed: int
+    rows: Rows,
+    *,
+    test: str | None,
+    image_size: int | None,
+    limit: int | None,
+    limit_seed: int,
+    stream: str = DATA,
 ) -> Divided:
     """Hold images out and limit the rest; the arguments are those of `load_splits`."""
-    require_usable(rows)
-    train, held_out, how = split(rows) if test is None else _split_by(rows, test, image_size)
+    require_usable(rows, option_of("data", stream))
+    if test is None:
+        train, held_out, how = split(rows, stream)
+    else:
+        train, held_out, how = _split_by(rows, test, image_size, stream)
     # of all rows, so that neither a split nor --limit renumbers the classes
     classes = list(rows.classes or ())
     classes += [word for word in held_out.classes or () if word not in classes]
@@ -60,7 +70,7 @@ def drop_duplicates(rows: Rows) -> Rows:
     return _keep(rows, sorted(keep))
 
 
-def split(rows: Rows) -> tuple[Rows, Rows, str]:
+def split(rows: Rows, stream: str = DATA) -> tuple[Rows, Rows, str]:
     """(train, test, how): the official split, else each image's own hash decides, 10 % to the test.
 
     An image's side depends neither on the others nor on the size it is trained at, so a growing folder
@@ -72,8 +82,9 @@ def split(rows: Rows) -> tuple[Rows, Rows, str]:
     if len(rows) < 2:
         kind = Kind.of(rows.shape)
         raise UserError(
-            f"--data {rows.scan.source}: 1 usable {kind.name}, but one is held out and training needs "
-            f"another; add {kind.many}, or give the held-out ones with --test"
+            f"{option_of('data', stream)} {rows.scan.source}: 1 usable {kind.name}, but one is held out and "
+            f"training needs another; add {kind.many}, or give the held-out ones with "
+            f"{option_of('test', stream)}"
         )
     place = places(rows.keys)
     test = place < TEST_SHARE
@@ -84,33 +95,34 @@ def split(rows: Rows) -> tuple[Rows, Rows, str]:
     return rows.take(np.flatnonzero(~test)), rows.take(np.flatnonzero(test)), "10 % by content hash"
 
 
-def _split_by(rows: Rows, test: str, image_size: int | None) -> tuple[Rows, Rows, str]:
+def _split_by(rows: Rows, test: str, image_size: int | None, stream: str) -> tuple[Rows, Rows, str]:
     """Hold out the official test part of the source `test`, or all of it where it has none."""
+    data, option = option_of("data", stream), option_of("test", stream)
     official = rows.official_test
     train = rows if official is None or official.all() else rows.take(np.flatnonzero(~official))
     channels = train.shape[0] if len(train.shape) == 3 else None
-    held_out = read_unique(test, image_size=image_size, channels=channels, option="--test")
-    require_usable(held_out, "--test")
+    held_out = read_unique(test, image_size=image_size, channels=channels, option=option)
+    require_usable(held_out, option)
     if held_out.official_test is not None and held_out.official_test.any():
         held_out = held_out.take(np.flatnonzero(held_out.official_test))
     if 1 in (len(held_out.shape), len(train.shape)) and held_out.shape != train.shape:
         raise UserError(
-            f"--test {test}: {size_of(held_out.shape)}, but --data has {size_of(train.shape)}; "
+            f"{option} {test}: {size_of(held_out.shape)}, but {data} has {size_of(train.shape)}; "
             "give more of those"
         )
     if held_out.shape != train.shape:
         ours, theirs = (f"{r.shape[2]} × {r.shape[1]}" for r in (train, held_out))
         raise UserError(
-            f"--test {test}: images of {theirs} pixels, but those of --data are {ours}; "
+            f"{option} {test}: images of {theirs} pixels, but those of {data} are {ours}; "
             f"give --image-size {min(train.shape[1:])} for both"
         )
     tested = set(held_out.digests)
     train = _keep(train, [i for i, digest in enumerate(train.digests) if digest not in tested])
     if not len(train):
         raise UserError(
-            f"--test {test}: it holds every {Kind.of(train.shape).name} of --data; give others to train on"
+            f"{option} {test}: it holds every {Kind.of(train.shape).name} of {data}; give others to train on"
         )
-    return train, held_out, f"--test {test}"
+    return train, held_out, f"{option} {test}"
 
 
 def _keep(rows: Rows, keep: list[int]) -> Rows:

@@ -11,6 +11,7 @@ from torch import Tensor
 from pushforward.core import Batch, to_float
 from pushforward.data.dataset import Dataset
 from pushforward.errors import UserError
+from pushforward.streams import option_of
 
 
 class Stream:
@@ -44,7 +45,7 @@ class Stream:
             )
         for name, source in sources.items():
             if not len(source):
-                raise UserError(f"--data: '{name}' has no images; give a source with at least one")
+                raise UserError(f"{option_of('data', name)}: no images; give a source with at least one")
         self._sources = {name: source.to(device) for name, source in sources.items()}
         self._device, self._seed, self._rank, self._world = torch.device(device), seed, rank, world
         self._share = batch_size // world

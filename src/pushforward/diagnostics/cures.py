@@ -8,6 +8,7 @@ from typing import Any
 
 from pushforward.config import RunConfig, TrainOptions
 from pushforward.methods import recipe_class
+from pushforward.streams import DATA
 
 FREE_NATS = 0.1  # in each dimension
 RISE = 0.3  # share of the run in which the KL's weight rises
@@ -43,6 +44,8 @@ def collapse_cure(config: RunConfig) -> str:
     """
     if config.method == "beta-vae":
         return _loosened(config.options)
+    if config.streams != (DATA,):  # which no other method could learn from
+        return ""
     words = ["pushforward", "train", "beta-vae"]
     words += changed(config.train, TrainOptions(), KEPT_TRAIN)
     words += changed(config.options, recipe_class("beta-vae")(), KEPT)
@@ -112,7 +115,12 @@ def _overlap(config: RunConfig, scale: float) -> str:
 
 
 def another(config: RunConfig, method: str) -> str:
-    """The whole command of another method on the data, for the steps and with the networks of this run."""
+    """The whole command of another method on the data, for the steps and with the networks of this run.
+
+    "" for a method of several streams, which no other could learn from.
+    """
+    if config.streams != (DATA,):
+        return ""
     usual: Any = recipe_class(method)()
     words = ["pushforward", "train", method]
     words += changed(config.train, TrainOptions(), KEPT_TRAIN)

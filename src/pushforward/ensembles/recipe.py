@@ -18,6 +18,7 @@ from pushforward.ensembles.mixture import MixtureModel
 from pushforward.errors import UserError
 from pushforward.methods import find_method, recipe_class
 from pushforward.networks.layers import Shape
+from pushforward.streams import DATA, streams_of
 
 
 def _from_words(words: Sequence[str]) -> dict[str, Any]:
@@ -75,7 +76,13 @@ class AdaGANRecipe(AdaGANHyperparameters):
                 f"--component: {self.component} is an ensemble itself; take a method that trains one model, "
                 "such as gan"
             )
-        return validated(recipe_class(self.component), self.component_options, "--component-options: ")
+        recipe = recipe_class(self.component)
+        if streams_of(recipe) != (DATA,):
+            raise UserError(
+                f"--component: {self.component} learns from {' and '.join(streams_of(recipe))}; take a "
+                "method that learns from one set of data, such as gan"
+            )
+        return validated(recipe, self.component_options, "--component-options: ")
 
     def prepare_data(self, images: Dataset) -> Dataset:
         """The data as the components' method prepares them, if it does."""

@@ -33,6 +33,7 @@ from pushforward.objectives.annealing import Annealing
 from pushforward.objectives.bounds import LikelihoodEstimate
 from pushforward.objectives.montecarlo import mean_interval
 from pushforward.randomness import aside
+from pushforward.streams import DATA
 
 RUNGS: tuple[Rung, ...] = get_args(Rung)
 DRAWS: Mapping[str, int] = {"iwae": 100, "prior": 10_000}  # an image, where none are asked for
@@ -66,7 +67,12 @@ class Model:
     @property
     def shape(self) -> tuple[int, ...]:
         """(channels, height, width) of images, (d,) of points."""
-        return tuple(self.about["shape"])
+        return next(iter(self.shapes.values()))
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each stream of data that it learned from. `shape` is that of the first."""
+        return shapes_of(self.about)
 
     @property
     def kind(self) -> Kind:
@@ -258,3 +264,9 @@ class Model:
         if len(x) == 0:
             raise UserError(f"x: no {self.kind.many}; expected at least one")
         return to_float(x) if x.dtype == torch.uint8 else x.float()
+
+
+def shapes_of(about: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The shapes of the data by stream that a `model.json` tells of."""
+    told = about["shapes"] if "shapes" in about else {DATA: about["shape"]}
+    return {name: tuple(shape) for name, shape in told.items()}

@@ -15,7 +15,8 @@ from pushforward.core import Algorithm, Selector, Snapshot
 from pushforward.errors import UserError
 from pushforward.files import write_durably
 from pushforward.methods import migrate, recipe_class
-from pushforward.models.model import Model
+from pushforward.models.model import Model, shapes_of
+from pushforward.streams import build
 from pushforward.training.checkpoint import split_state
 
 FORMAT = 1
@@ -25,8 +26,8 @@ Which = Literal["last", "best"]
 def publish(folder: Path, algorithm: Algorithm, description: dict[str, Any]) -> None:
     """Write `model.safetensors` and `model.json`: the weights as they are now, and what `load` needs.
 
-    What the algorithm declares `training_only` is left out. description: method, options, shape, step, and
-    for the best checkpoint the metric and its value.
+    What the algorithm declares `training_only` is left out. description: method, options, what `described`
+    gives, step, and for the best checkpoint the metric and its value.
     """
     folder.mkdir(parents=True, exist_ok=True)
     left_out = algorithm.declared("training_only")
@@ -49,7 +50,7 @@ def load(run: str | Path, *, which: Which = "last", device: str | torch.device =
     about = _about(folder, run)
     about["method"], about["options"] = migrate(about["method"], about["options"])
     kind = recipe_class(about["method"])
-    algorithm: Algorithm = kind(**_tuples(kind, about["options"])).build(tuple(about["shape"]))
+    algorithm = build(kind(**_tuples(kind, about["options"])), shapes_of(about))
     try:
         tensors = load_file(folder / "model.safetensors")
         _fill(algorithm, {**tensors, **about["extra"]})
@@ -59,6 +60,13 @@ def load(run: str | Path, *, which: Which = "last", device: str | torch.device =
     except Exception as error:  # safetensors' own error type is not public
         raise UserError(f"RUN: {folder / 'model.safetensors'} is damaged ({error})") from error
     return Model(algorithm.to(device).eval(), about)
+
+
+def described(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """What `model.json` says of the data: "shape" of the only stream, "shapes" of several by name."""
+    if len(shapes) == 1:
+        return {"shape": list(*shapes.values())}
+    return {"shapes": {name: list(shape) for name, shape in shapes.items()}}
 
 
 class Best:

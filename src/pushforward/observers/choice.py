@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from pushforward.abilities import HasBound, HasDistortion, HasPosterior, offers
@@ -20,31 +22,37 @@ MEASURED = 1000  # rows that the data's scale is taken from
 
 
 def adversarial_observers(
-    algorithm: Algorithm, data: Dataset, config: RunConfig, *, steps: int, weighted: bool = False
+    algorithm: Algorithm,
+    data: Mapping[str, Dataset],
+    config: RunConfig,
+    *,
+    steps: int,
+    weighted: bool = False,
 ) -> list[Observer]:
     """None for other algorithms. To be called after the observers that draw samples.
 
-    weighted: whether rows are drawn by weight, as for a component of an ensemble. It is then meant to leave
-    modes out, so its health is not judged. Without pictures (`sample_every` 0) there is no animation either.
-    Points have one in the plane only.
+    data: by stream; samples are compared with the first. weighted: whether rows are drawn by weight, as for
+    a component of an ensemble. It is then meant to leave modes out, so its health is not judged. Without
+    pictures (`sample_every` 0) there is no animation either. Points have one in the plane only.
     """
     if not all(hasattr(algorithm, name) for name in ("generator", "critic", "decode", "sample_prior")):
         return []
-    every = config.train.sample_every
+    every, real = config.train.sample_every, next(iter(data.values()))
     health = AdversarialHealth(
-        data,
+        real,
         every=max(1, steps // LOOKS),
         batch_size=config.train.batch_size,
-        remedies=remedies(config, scale=_scale(data)),
+        remedies=remedies(config, scale=_scale(real)),
         sigmoid=config.method in SIGMOID,
+        streams=data,
     )
     observers: list[Observer] = [] if weighted else [health]
     if every == 0:
         return observers
-    if data.shape == (2,):
+    if real.shape == (2,):
         often = -(-steps // FRAMES) if every is None else every  # rounded up, or the last two would be alike
-        observers.append(LandscapeAnimation(data.x[shuffled(len(data), seed=0)[:MEASURED]], every=often))
-    elif len(data.shape) == 3:
+        observers.append(LandscapeAnimation(real.x[shuffled(len(real), seed=0)[:MEASURED]], every=often))
+    elif len(real.shape) == 3:
         observers.append(GridAnimation())
     return observers
 

@@ -29,6 +29,7 @@ from pushforward.diagnostics.exam import (
 from pushforward.diagnostics.mode_collapse import Collapse, diagnose_mode_collapse
 from pushforward.diagnostics.oscillation import diagnose_oscillation
 from pushforward.observers.history import History
+from pushforward.streams import DATA
 
 SETTLED = 0.25  # of the run: before it, few modes and an eager critic are how training begins
 
@@ -38,7 +39,8 @@ class AdversarialHealth(Observer):
 
     data: what it is trained on, with its modes where they are known. batch_size: of the training step that
     the generator's gradient is read from. remedies: a command for each finding, by the finding's name or its
-    beginning. sigmoid: whether the generator's loss goes through a sigmoid of the score.
+    beginning. sigmoid: whether the generator's loss goes through a sigmoid of the score. streams: what a
+    training step draws from, by name, where that is more than `data`.
 
     What findings about a trend need of earlier looks is in the run folder's `diagnosis.jsonl`; rows that a
     resume has undone are dropped.
@@ -54,8 +56,10 @@ class AdversarialHealth(Observer):
         batch_size: int,
         remedies: Mapping[str, str] | None = None,
         sigmoid: bool = True,
+        streams: Mapping[str, Dataset] | None = None,
     ) -> None:
         self.data = data
+        self.streams = streams or {DATA: data}
         self.every = every
         self.batch_size = batch_size
         self.remedies = remedies or {}
@@ -114,10 +118,11 @@ class AdversarialHealth(Observer):
 
     def _draw(self, device: torch.device) -> Any:
         def draw(name: str = "data", n: int | None = None) -> Batch:
-            rows = torch.randint(len(self.data), (n or self.batch_size,))
-            labels = self.data.labels
+            data = self.streams[name]
+            rows = torch.randint(len(data), (n or self.batch_size,))
+            labels = data.labels
             return Batch(
-                to_float(self.data.x[rows].to(device)),
+                to_float(data.x[rows].to(device)),
                 None if labels is None else labels[rows].to(device),
                 rows,
             )

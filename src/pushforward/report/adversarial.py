@@ -33,7 +33,7 @@ def mode_bars(facts: Facts) -> ModeBars | None:
     if not rows:
         return None
     counts, due = rows[-1]["modes"], rows[-1]["due"]
-    data = facts.images.train if facts.images else None
+    data = facts.first.train if facts.first else None
     known = data is not None and data.modes is not None
     classes = (data.classes or ()) if known and data is not None else ()
     drawing = svg.histogram(

@@ -7,11 +7,11 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from pushforward.config import RunConfig, TrainOptions
+from pushforward.config import BY_NAME, RunConfig, default_train
 from pushforward.runs.run import DEFAULT_STEPS
 
 # Where a run was put says nothing of what it did; --minutes became the steps that it lists.
-UNTOLD = ("run", "minutes", "lr_of")
+UNTOLD = ("run", "minutes", *BY_NAME)
 
 
 @dataclass(frozen=True)
@@ -28,15 +28,16 @@ def choices(config: RunConfig) -> list[Choice]:
     """Every option that differs from its default."""
     found = []
     for given, default in (
-        (config.train, TrainOptions(steps=DEFAULT_STEPS)),
+        (config.train, default_train(config.options, steps=DEFAULT_STEPS)),
         (config.options, type(config.options)()),
     ):
         for field in dataclasses.fields(given):
             value, usual = getattr(given, field.name), getattr(default, field.name)
             if field.name not in UNTOLD and value != usual:
                 found.append(_choice(field.name, value, usual))
-    rates = config.train.lr_of.items()
-    found += [Choice(f"--lr.{name}", f"{r:g}", "", (f"--lr.{name}", f"{r:g}")) for name, r in rates]
+    for field_name, (option, _) in BY_NAME.items():
+        for name, value in getattr(config.train, field_name).items():
+            found.append(_choice(f"{option}.{name}", value, None))
     return found
 
 

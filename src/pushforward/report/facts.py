@@ -5,13 +5,14 @@ from __future__ import annotations
 import fcntl
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pushforward.config import RunConfig
 from pushforward.core import Finding
-from pushforward.data import Dataset, Scan
+from pushforward.data import Dataset, Scan, Splits
 from pushforward.data.dataset import split_validation
 from pushforward.data.kinds import size_of
 from pushforward.errors import UserError
@@ -21,8 +22,8 @@ from pushforward.files import read_metrics
 from pushforward.models.model import Model
 from pushforward.models.store import load
 from pushforward.observers.findings import read_findings
-from pushforward.runs.data import load_data, read_run
-from pushforward.runs.reopen import changed_data, pick, prepared
+from pushforward.runs.data import load_data, prepared, read_run
+from pushforward.runs.reopen import changed_data, pick
 
 # Pixel values that the evaluation may decode: 500 images of 28 x 28 with 100 samples each, about 2 s.
 BUDGET = 500 * 100 * 784
@@ -32,8 +33,8 @@ MOST_SAMPLES, LEAST_SAMPLES = 100, 10
 
 
 @dataclass(frozen=True)
-class Images:
-    """The run's images as training saw them. scans: how reading went, one a source."""
+class StreamData:
+    """One stream of the run's data as training saw it. scans: how reading went, one a source."""
 
     train: Dataset
     held_out: Dataset
@@ -47,8 +48,8 @@ class Facts:
     """A run, looked at once.
 
     rows: of metrics.jsonl. kept: what `evaluate` measured of these weights and the report does not. best:
-    `model.json` of the best checkpoint. notes: what a reader should know of this report: what could not be
-    read, what changed since.
+    `model.json` of the best checkpoint. data: by stream; empty where they cannot be read. evaluation: on the
+    first stream. notes: what a reader should know of this report: what could not be read, what changed since.
     """
 
     folder: Path
@@ -59,10 +60,15 @@ class Facts:
     findings: list[Finding] = field(default_factory=list)
     best: dict[str, Any] | None = None
     model: Model | None = None
-    images: Images | None = None
+    data: Mapping[str, StreamData] = field(default_factory=dict)
     evaluation: Evaluation | None = None
     kept: tuple[Metric, ...] = ()
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def first(self) -> StreamData | None:
+        """The stream that the model is about where it names none."""
+        return next(iter(self.data.values()), None)
 
     @property
     def step(self) -> int:
@@ -80,14 +86,11 @@ def read_facts(folder: Path) -> Facts:
     config = read_run(folder)
     notes: list[str] = []
     model = _model(folder, notes)
-    images = _images(config, notes)
-    if model and images and images.held_out.shape != model.shape:
-        notes.append(
-            f"the data are {size_of(images.held_out.shape)} now and the model takes {size_of(model.shape)}, "
-            "so nothing could be measured"
-        )
-        images = None
-    evaluation = _evaluation(model, images) if model and images else None
+    data = _data(config, notes)
+    if model and data and not _fits(model, data, notes):
+        data = {}
+    first = next(iter(data.values()), None)
+    evaluation = _evaluation(model, first) if model and first else None
     return Facts(
         folder,
         config,
@@ -97,7 +100,7 @@ def read_facts(folder: Path) -> Facts:
         findings=_findings(folder, notes),
         best=_json(folder / "best" / "model.json"),
         model=model,
-        images=images,
+        data=data,
         evaluation=evaluation,
         kept=_kept(folder, model, evaluation, notes) if model and evaluation else (),
         notes=notes,
@@ -126,11 +129,24 @@ def _running(lock: Path) -> bool:
     return False
 
 
-def _evaluation(model: Model, images: Images) -> Evaluation:
-    n, k = effort(len(images.held_out), math.prod(model.shape))
+def _fits(model: Model, data: Mapping[str, StreamData], notes: list[str]) -> bool:
+    for stream, own in data.items():
+        shape = model.shapes.get(stream, model.shape)
+        if own.held_out.shape != shape:
+            of = f" of {stream}" if len(data) > 1 else ""
+            notes.append(
+                f"the data{of} are {size_of(own.held_out.shape)} now and the model takes {size_of(shape)}, "
+                "so nothing could be measured"
+            )
+            return False
+    return True
+
+
+def _evaluation(model: Model, data: StreamData) -> Evaluation:
+    n, k = effort(len(data.held_out), math.prod(model.shape))
     if len(model.shape) == 1:
-        n = min(len(images.held_out), MOST_POINTS)
-    chosen = pick(images.held_out, n, 0)
+        n = min(len(data.held_out), MOST_POINTS)
+    chosen = pick(data.held_out, n, 0)
     return evaluate(model, chosen.x, modes=chosen.modes, k=k, cheap_only=True)
 
 
@@ -163,18 +179,22 @@ def _model(folder: Path, notes: list[str]) -> Model | None:
         return None
 
 
-def _images(config: RunConfig, notes: list[str]) -> Images | None:
+def _data(config: RunConfig, notes: list[str]) -> dict[str, StreamData]:
     try:
-        splits = load_data(config.train)
+        splits = load_data(config)
     except UserError as error:
         notes.append(f"the images could not be read again ({error})")
-        return None
+        return {}
     changed = changed_data(config, splits)
     if changed:
         notes.append(f"{changed}; pictures and figures below are of the images as they are now")
+    return {stream: _of_stream(config, own) for stream, own in splits.items()}
+
+
+def _of_stream(config: RunConfig, splits: Splits) -> StreamData:
     train, validation = split_validation(splits.train, config.train.validation or 0.0)
     scans = {scan.source: scan for scan in (splits.train.scan, splits.test.scan)}
-    return Images(
+    return StreamData(
         prepared(config, train),
         prepared(config, splits.test),
         tuple(scans.values()),

@@ -6,15 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pushforward import __version__
-from pushforward.config import RunConfig
-from pushforward.data import Scan
-from pushforward.data.kinds import Kind, looks_of
 from pushforward.evaluation import Metric
 from pushforward.methods import METHODS
-from pushforward.report import adversarial, asked, codes, pictures, svg, training, words
+from pushforward.report import adversarial, asked, codes, data, pictures, svg, training, words
 from pushforward.report.facts import Facts
 
-MOST_SKIPPED = 20
 MOST_FIGURES = 4
 TOLD = {
     "elbo": "evidence lower bound on ln p(x)",
@@ -75,7 +71,7 @@ def render(facts: Facts) -> str:
 def context(facts: Facts) -> dict[str, Any]:
     """What the template shows."""
     config = facts.config
-    method = METHODS[config.method]
+    method, kind = METHODS[config.method], data.kind(facts)
     return {
         "name": facts.folder.resolve().name,
         "method": config.method,
@@ -84,16 +80,16 @@ def context(facts: Facts) -> dict[str, Any]:
         "version": __version__,
         "status": status(facts),
         "finished": facts.finished,
-        "kind": kind(facts),
+        "kind": kind,
         "length": length(facts),
         "headline": headline(facts),
         "measured": [measured(m) for m in facts.evaluation.metrics] if facts.evaluation else [],
         "kept": [measured(m) for m in facts.kept],
         "not_measured": facts.evaluation.skipped if facts.evaluation else (),
         "measured_on": facts.evaluation.n if facts.evaluation else 0,
-        "held_out": len(facts.images.held_out) if facts.images else 0,
+        "held_out": len(facts.first.held_out) if facts.first else 0,
         "best": facts.best,
-        "panels": training.panels(facts.rows, kind(facts)),
+        "panels": training.panels(facts.rows, kind),
         "line_colours": svg.LINES,
         "modes": adversarial.mode_bars(facts),
         "animation": adversarial.animation(facts),
@@ -101,20 +97,13 @@ def context(facts: Facts) -> dict[str, Any]:
         "codes": codes.what_codes_say(facts),
         "findings": facts.findings,
         "notes": facts.notes,
-        "data": data(facts),
+        "data": data.streams(facts),
+        "sheets": data.sheets(facts),
         "choices": asked.choices(config),
         "yaml": config.to_yaml(),
         "command": asked.command(config, run=f"{facts.folder.resolve().name}-again"),
-        "provenance": provenance(config),
+        "provenance": provenance(facts),
     }
-
-
-def kind(facts: Facts) -> Kind:
-    """What the run learned from."""
-    size = facts.config.provenance.get("data", {}).get("shape") or (
-        facts.model.shape if facts.model else (1, 1, 1)
-    )
-    return Kind.of(size)
 
 
 def status(facts: Facts) -> str:
@@ -130,10 +119,10 @@ def status(facts: Facts) -> str:
 
 def length(facts: Facts) -> str:
     """How long the training took, in words."""
-    train = facts.config.train
+    batch = data.kind(facts).count(facts.config.train.batch_size)
     if not facts.step:
-        return f"in steps of {kind(facts).count(train.batch_size)}"
-    text = f"{words.plural(facts.step, 'step')} of {kind(facts).count(train.batch_size)}"
+        return f"in steps of {batch}"
+    text = f"{words.plural(facts.step, 'step')} of {batch}"
     return f"{text} in {words.duration(facts.seconds)}" if facts.seconds else text
 
 
@@ -167,49 +156,16 @@ def _label(name: str) -> str:
     return TOLD.get(name, name.replace("_", " "))
 
 
-def data(facts: Facts) -> dict[str, Any]:
-    """What the run learned from, and what reading it came to."""
-    recorded = facts.config.provenance.get("data", {})
-    images = facts.images
-    size = recorded.get("shape") or (list(images.train.shape) if images else None)
-    classes = (images.train.classes if images else None) or ()
-    return {
-        "source": facts.config.train.data,
-        "test": facts.config.train.test,
-        "train": recorded.get("train_images") or (len(images.train) if images else None),
-        "held_out": recorded.get("test_images") or (len(images.held_out) if images else None),
-        "validation": images.validation if images else 0,
-        "shape": looks_of(size) if size else "",
-        "how": recorded.get("split") or (images.how if images else ""),
-        "classes": classes[:12],
-        "more_classes": max(0, len(classes) - 12),
-        "scans": [scanned(scan) for scan in images.scans] if images else [],
-    }
-
-
-def scanned(scan: Scan) -> dict[str, Any]:
-    """What reading one source came to."""
-    return {
-        "source": scan.source,
-        "found": scan.found,
-        "converted": list(scan.converted.items()),
-        "duplicates": scan.duplicates,
-        "skipped": scan.skipped[:MOST_SKIPPED],
-        "n_skipped": len(scan.skipped),
-    }
-
-
-def provenance(config: RunConfig) -> list[tuple[str, str]]:
+def provenance(facts: Facts) -> list[tuple[str, str]]:
     """Where the run came from: versions, commit, fingerprints."""
+    config = facts.config
     known = config.provenance
-    recorded = known.get("data", {})
     rows = [
         ("pushforward", known.get("pushforward")),
         ("commit", known.get("commit")),
         ("torch", known.get("torch")),
         ("Python", known.get("python")),
         ("seed", str(config.train.seed)),
-        ("training data", recorded.get("train_fingerprint")),
-        ("held-out data", recorded.get("test_fingerprint")),
+        *data.fingerprints(facts),
     ]
     return [(name, str(value)) for name, value in rows if value]

@@ -24,7 +24,7 @@ from pushforward.models.model import Model
 from pushforward.pictures.points import without_axes
 from pushforward.pictures.tiles import grid
 from pushforward.report import svg
-from pushforward.report.facts import Facts, Images
+from pushforward.report.facts import Facts
 from pushforward.report.points import Cloud, cloud
 from pushforward.report.words import number
 from pushforward.runs.reopen import pick
@@ -117,11 +117,11 @@ def data_grid(images: UInt8[Tensor, "n c h w"]) -> str:
     return tiles(to_float(images[order[:GRID]]))
 
 
-def pairs(model: Model, images: Images) -> list[Pair]:
+def pairs(model: Model, held_out: Dataset) -> list[Pair]:
     """Held-out images above their reconstructions, from the best to the worst of all that were looked at."""
     if not model.can(Reconstructs):
         return []
-    x = to_float(images.held_out.x[:500])
+    x = to_float(held_out.x[:500])
     x_hat = model.reconstruct(x)
     errors = mean_squared_error(x, x_hat)
     order = errors.argsort()
@@ -276,7 +276,7 @@ class Pictures:
 
 def take(facts: Facts) -> Pictures:
     """Draw everything that this run allows."""
-    model, images, evaluation = facts.model, facts.images, facts.evaluation
+    model, data, evaluation = facts.model, facts.first, facts.evaluation
     if model is None:
         return Pictures(film(facts.folder, None))
     if len(model.shape) == 1:
@@ -284,15 +284,15 @@ def take(facts: Facts) -> Pictures:
     samples = sample_grid(model)
     # A picture of this very model would show the same as the samples.
     frames = film(facts.folder, model.shape, but=model.about["step"] if samples else None)
-    if images is None or evaluation is None:
+    if data is None or evaluation is None:
         return Pictures(frames, samples)
-    shown = pick(images.held_out, MAP_POINTS, 0)
+    shown = pick(data.held_out, MAP_POINTS, 0)
     found = codes(model, shown.x) if model.can(Encodes) and len(shown) > 1 else None
     return Pictures(
         frames,
         samples,
-        data=data_grid(images.train.x),
-        pairs=pairs(model, images),
+        data=data_grid(data.train.x),
+        pairs=pairs(model, data.held_out),
         walks=walks(model, found) if found else None,
         plane=decoded_plane(model, found) if found else None,
         bars=kl_bars(evaluation),
@@ -303,13 +303,13 @@ def take(facts: Facts) -> Pictures:
 def _of_points(facts: Facts, model: Model) -> Pictures:
     """What can be shown of a model of points."""
     frames = film(facts.folder, model.shape)
-    if facts.images is None or facts.evaluation is None:
+    if facts.first is None or facts.evaluation is None:
         return Pictures(frames)
-    shown = pick(facts.images.held_out, MAP_POINTS, 0)
+    shown = pick(facts.first.held_out, MAP_POINTS, 0)
     found = codes(model, shown.x) if model.can(Encodes) and len(shown) > 1 else None
     return Pictures(
         frames,
         bars=kl_bars(facts.evaluation),
         map=latent_map(found, shown) if found else None,
-        cloud=cloud(model, facts.images.held_out),
+        cloud=cloud(model, facts.first.held_out),
     )

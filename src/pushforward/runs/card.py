@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pushforward import __version__
 from pushforward.config import RunConfig
 from pushforward.data.kinds import Kind
 from pushforward.files import read_metrics
 from pushforward.methods import find_method
+from pushforward.runs.data import recorded
 
 
 def model_card(folder: Path, config: RunConfig, *, samples: bool = True) -> str:
@@ -19,17 +21,19 @@ def model_card(folder: Path, config: RunConfig, *, samples: bool = True) -> str:
     """
     rows = read_metrics(folder / "metrics.jsonl")
     last = {k: v for row in rows for k, v in row.items() if isinstance(v, float) and "/" in k}
-    data = config.provenance["data"]
     figures = "\n".join(f"| `{k}` | {v:.4g} |" for k, v in last.items())
-    what = Kind.of(data["shape"]).many
-    usage = _usage(data["shape"], samples)
+    data = recorded(config)
+    first = next(iter(data.values()))
+    usage = _usage(first["shape"], samples)
+    batch = Kind.of(first["shape"]).count(config.train.batch_size)
+    marks = ", ".join(f"{told['train_fingerprint'][:16]}{_of(name, data)}" for name, told in data.items())
     ensemble = find_method(config.method).kind == "ensemble"
     each = f" for each of {config.options.components} components" if ensemble else ""
     return f"""# {folder.name}
 
 A `{config.method}` trained with pushforward {__version__} on
-`{config.train.data}`: {data["train_images"]:,} {what} of shape {data["shape"]} (split: {data["split"]}),
-{config.train.steps:,} steps of {config.train.batch_size} {what}{each}, seed {config.train.seed}.
+{_learned_from(config, data)}
+{config.train.steps:,} steps of {batch}{each}, seed {config.train.seed}.
 
 ```python
 import pushforward
@@ -42,8 +46,21 @@ model = pushforward.load("{folder}")
 |---|---|
 {figures}
 
-Everything that was asked is in `config.yaml`; data fingerprint {data["train_fingerprint"][:16]}.
+Everything that was asked is in `config.yaml`; data fingerprint {marks}.
 """
+
+
+def _learned_from(config: RunConfig, data: Mapping[str, Mapping[str, Any]]) -> str:
+    """A line for each stream."""
+    return "\n".join(
+        f"`{config.sources[name]}`{_of(name, data)}: {Kind.of(told['shape']).count(told['train_images'])} "
+        f"of shape {told['shape']} (split: {told['split']}),"
+        for name, told in data.items()
+    )
+
+
+def _of(name: str, data: Mapping[str, Any]) -> str:
+    return f" (stream `{name}`)" if len(data) > 1 else ""
 
 
 def _usage(shape: Sequence[int], samples: bool) -> str:

@@ -13,22 +13,35 @@ import torch
 
 from pushforward import __version__
 from pushforward.abilities import PreparesData, offers
-from pushforward.config import RunConfig, TrainOptions, read_config
-from pushforward.core import Algorithm
+from pushforward.config import RunConfig, read_config
 from pushforward.data import Dataset, Splits, load_splits
 from pushforward.data.dataset import split_validation
 from pushforward.errors import UserError
+from pushforward.streams import build
 
 VALIDATION = 0.05  # share of the training data that chooses the best weights, where a method chooses any
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run's data, as its method takes them, and what they were."""
+    """A run's data by stream, as its method takes them, and what they were.
 
-    train: Dataset
-    validation: Dataset | None
+    validation: of the streams that keep something aside.
+    """
+
+    train: Mapping[str, Dataset]
+    validation: Mapping[str, Dataset]
     provenance: Mapping[str, Any]
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """(channels, height, width) of each stream's images, (d,) of points."""
+        return {name: data.shape for name, data in self.train.items()}
+
+    @property
+    def first(self) -> str:
+        """The stream that a trained model is about where it names none."""
+        return next(iter(self.train))
 
 
 def read_run(folder: Path) -> RunConfig:
@@ -41,52 +54,79 @@ def read_run(folder: Path) -> RunConfig:
     return read_config(path)
 
 
-def load_data(options: TrainOptions) -> Splits:
-    """The training and held-out images or points that the options name."""
+def load_data(config: RunConfig) -> dict[str, Splits]:
+    """The training and held-out images or points of each stream."""
+    return {stream: load_stream(config, stream) for stream in config.streams}
+
+
+def load_stream(config: RunConfig, stream: str) -> Splits:
+    """The training and held-out images or points of one stream."""
+    options = config.train
     return load_splits(
-        options.data,
-        test=options.test,
+        config.sources[stream],
+        test=config.tests[stream],
         image_size=options.image_size,
         channels=options.channels,
         limit=options.limit,
         limit_seed=options.limit_seed,
+        stream=stream,
     )
 
 
 def prepare(config: RunConfig) -> Prepared:
     """Read and split the data, and prepare them as the method wants."""
-    splits = load_data(config.train)
+    splits = load_data(config)
     if config.train.validation is None:
-        config.train.validation = _default_share(config, splits.train.shape)
-    train_set, validation = split_validation(splits.train, config.train.validation)
-    about = provenance(splits, train_set)
-    if offers(config.options, PreparesData):
-        train_set = config.options.prepare_data(train_set)
-        validation = validation and config.options.prepare_data(validation)
-    return Prepared(train_set, validation, about)
+        config.train.validation = _default_share(config, splits)
+    parts = {name: split_validation(s.train, config.train.validation) for name, s in splits.items()}
+    about = provenance(splits, {name: train for name, (train, _) in parts.items()})
+    return Prepared(
+        {name: prepared(config, train) for name, (train, _) in parts.items()},
+        {name: prepared(config, aside) for name, (_, aside) in parts.items() if aside is not None},
+        about,
+    )
 
 
-def _default_share(config: RunConfig, shape: tuple[int, ...]) -> float:
+def prepared(config: RunConfig, data: Dataset) -> Dataset:
+    """Data as the method's recipe prepares them for training, if it does."""
+    return config.options.prepare_data(data) if offers(config.options, PreparesData) else data
+
+
+def _default_share(config: RunConfig, splits: Mapping[str, Splits]) -> float:
     """What is set aside to choose the best weights: nothing, where the method chooses none."""
-    algorithm: Algorithm = config.options.build(shape)
+    algorithm = build(config.options, {name: s.train.shape for name, s in splits.items()})
     return VALIDATION if algorithm.selector else 0.0
 
 
-def provenance(splits: Splits, train_set: Dataset) -> dict[str, Any]:
-    """Versions, commit and data: what another machine needs to rerun this."""
+def provenance(splits: Mapping[str, Splits], train: Mapping[str, Dataset]) -> dict[str, Any]:
+    """Versions, commit and data: what another machine needs to rerun this.
+
+    "data" is about the only stream, or a mapping from each of several to what is said of it.
+    """
+    data = {name: _fingerprints(splits[name], train[name]) for name in splits}
     return {
         "pushforward": __version__,
         "torch": str(torch.__version__),
         "python": platform.python_version(),
         "commit": git_commit(),
-        "data": {
-            "train_fingerprint": splits.train.fingerprint,
-            "test_fingerprint": splits.test.fingerprint,
-            "train_images": len(train_set),
-            "test_images": len(splits.test),
-            "split": splits.how,
-            "shape": list(train_set.shape),
-        },
+        "data": data if len(data) > 1 else next(iter(data.values())),
+    }
+
+
+def recorded(config: RunConfig) -> dict[str, Mapping[str, Any]]:
+    """What the config of a run says of each stream's data; nothing where it has not begun."""
+    told = config.provenance.get("data", {})
+    return {name: told if len(config.streams) == 1 else told.get(name, {}) for name in config.streams}
+
+
+def _fingerprints(splits: Splits, train: Dataset) -> dict[str, Any]:
+    return {
+        "train_fingerprint": splits.train.fingerprint,
+        "test_fingerprint": splits.test.fingerprint,
+        "train_images": len(train),
+        "test_images": len(splits.test),
+        "split": splits.how,
+        "shape": list(train.shape),
     }
 
 

@@ -19,10 +19,11 @@ from pushforward.ensembles.recipe import AdaGANRecipe
 from pushforward.ensembles.weighting import Weighting
 from pushforward.errors import RunFailed, Stopped, UserError
 from pushforward.files import read_metrics, write_durably
-from pushforward.models.store import load, publish
+from pushforward.models.store import described, load, publish
 from pushforward.randomness import aside
 from pushforward.runs.card import model_card
 from pushforward.runs.data import Prepared
+from pushforward.streams import DATA
 from pushforward.training.distributed import World
 from pushforward.training.folder import StopSignals
 
@@ -78,7 +79,7 @@ class EnsembleRun:
         self.data, self.identity, self.component = data, identity, component
         self.pictures, self.say = pictures, say
         self.recipe: AdaGANRecipe = config.options
-        self.mixture: MixtureModel = self.recipe.build(data.train.shape)
+        self.mixture: MixtureModel = self.recipe.build(data.shapes[DATA])
 
     def begin(self) -> None:
         """Write the config, and that no component is trained yet."""
@@ -98,7 +99,7 @@ class EnsembleRun:
         options = self.config.train
         for stage in boost(
             self.mixture,
-            self.data.train,
+            self.data.train[DATA],
             self.recipe,
             train=self._train,
             batch_size=options.batch_size,
@@ -209,7 +210,7 @@ class EnsembleRun:
         about = {
             "method": self.config.method,
             "options": self.config.to_dict()["options"],
-            "shape": list(self.data.train.shape),
+            **described(self.data.shapes),
             "step": clock.step,
         }
         self._write_metrics(stages)

@@ -21,7 +21,8 @@ def choose_folder(config: RunConfig, world: World) -> Path:
         if folder.exists():
             refuse_occupied(folder)
         return folder
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{config.method}-{Path(config.train.data).stem}")
+    names = [Path(source).stem for source in config.sources.values()]
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join([config.method, *names]))
     return Path(world.same(_first_free(stem) if world.main else ""))
 
 

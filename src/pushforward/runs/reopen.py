@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
 
-from pushforward.abilities import ABILITIES, PreparesData, offers
+from pushforward.abilities import ABILITIES
 from pushforward.config import RunConfig
 from pushforward.data import Dataset, Splits, load_dataset, load_splits
 from pushforward.data.dataset import split_validation
@@ -16,7 +17,8 @@ from pushforward.data.kinds import size_of
 from pushforward.errors import UserError
 from pushforward.models.model import Model
 from pushforward.models.store import Which, load
-from pushforward.runs.data import load_data, read_run
+from pushforward.runs.data import load_stream, prepared, read_run, recorded
+from pushforward.streams import option_of
 
 Split = Literal["test", "train", "validation"]
 
@@ -66,19 +68,27 @@ def require(model: Model, *abilities: type) -> None:
 
 
 def images_for(
-    config: RunConfig, model: Model, *, data: str | None = None, split: Split | None = None
+    config: RunConfig,
+    model: Model,
+    *,
+    data: str | None = None,
+    split: Split | None = None,
+    stream: str | None = None,
 ) -> Shown:
-    """Images that fit the model.
+    """Images that fit the model, of one stream; by default of the first.
 
     Without `data` those of the run's own, its held-out ones unless another split is asked for; they are
     the same that training used or left aside. With `data` all images of that source, or one split of it,
     scaled and converted as the model needs them. Raises UserError where there are none that fit.
     """
-    shown = _own(config, split or "test") if data is None else _other(config, model, data, split)
-    if shown.data.shape != model.shape:
+    stream = stream or config.streams[0]
+    shape = model.shapes.get(stream, model.shape)
+    shown = _own(config, stream, split or "test") if data is None else _other(config, shape, data, split)
+    if shown.data.shape != shape:
+        option = "--data" if data else option_of("data", stream)
         raise UserError(
-            f"--data {data or config.train.data}: {size_of(shown.data.shape)}, but the model takes "
-            f"{size_of(model.shape)}; give some of those"
+            f"{option} {data or config.sources[stream]}: {size_of(shown.data.shape)}, but the model takes "
+            f"{size_of(shape)}; give some of those"
         )
     return shown
 
@@ -91,17 +101,9 @@ def pick(images: Dataset, limit: int | None, seed: int) -> Dataset:
     return images.subset(order[:limit].sort().values)
 
 
-def prepared(config: RunConfig, images: Dataset) -> Dataset:
-    """The images as the method's recipe prepares them for training, if it does."""
-    if not offers(config.options, PreparesData):
-        return images
-    changed: Dataset = config.options.prepare_data(images)
-    return changed
-
-
-def _own(config: RunConfig, split: Split) -> Shown:
-    splits = load_data(config.train)
-    note = changed_data(config, splits)
+def _own(config: RunConfig, stream: str, split: Split) -> Shown:
+    splits = load_stream(config, stream)
+    note = changed_data(config, {stream: splits})
     if split == "test":
         return Shown(prepared(config, splits.test), "test", note)
     train, validation = split_validation(splits.train, config.train.validation or 0.0)
@@ -112,10 +114,10 @@ def _own(config: RunConfig, split: Split) -> Shown:
     return Shown(prepared(config, validation), "validation", note)
 
 
-def _other(config: RunConfig, model: Model, data: str, split: Split | None) -> Shown:
+def _other(config: RunConfig, shape: tuple[int, ...], data: str, split: Split | None) -> Shown:
     size, channels = None, None
-    if len(model.shape) == 3:
-        channels, height, width = model.shape
+    if len(shape) == 3:
+        channels, height, width = shape
         size = height if height == width else None
     if split is None:
         images = load_dataset(data, image_size=size, channels=channels)
@@ -130,11 +132,16 @@ def _other(config: RunConfig, model: Model, data: str, split: Split | None) -> S
     return Shown(prepared(config, chosen), split)
 
 
-def changed_data(config: RunConfig, splits: Splits) -> str:
-    """A sentence where the images are no longer those of the training, else the empty string."""
-    was = config.provenance.get("data", {})
-    now = {"train": splits.train.fingerprint, "test": splits.test.fingerprint}
-    changed = [name for name, mark in now.items() if was.get(f"{name}_fingerprint", mark) != mark]
-    if not changed:
-        return ""
-    return f"the {' and '.join(changed)} images of {config.train.data} changed since this run was trained"
+def changed_data(config: RunConfig, splits: Mapping[str, Splits]) -> str:
+    """A sentence where the images are no longer those of the training, else the empty string.
+
+    splits: of the streams that are asked about, as they are now.
+    """
+    told = []
+    for stream, own in splits.items():
+        was = recorded(config)[stream]
+        now = {"train": own.train.fingerprint, "test": own.test.fingerprint}
+        changed = [part for part, mark in now.items() if was.get(f"{part}_fingerprint", mark) != mark]
+        if changed:
+            told.append(f"the {' and '.join(changed)} images of {config.sources[stream]}")
+    return f"{' and '.join(told)} changed since this run was trained" if told else ""

@@ -20,7 +20,7 @@ from pushforward.ensembles.weighting import Weighting
 from pushforward.errors import UserError, did_you_mean
 from pushforward.files import write_durably
 from pushforward.methods import find_method, migrate
-from pushforward.models.store import Best, publish
+from pushforward.models.store import Best, described, publish
 from pushforward.observers.choice import adversarial_observers, validation_for
 from pushforward.observers.findings import FindingsFile
 from pushforward.observers.samples import PointPictures, SamplePictures
@@ -29,6 +29,7 @@ from pushforward.runs.card import model_card
 from pushforward.runs.data import Prepared, prepare, read_run
 from pushforward.runs.ensemble import EnsembleRun, read_mixture, refuse_component
 from pushforward.runs.folder import choose_folder, claimed, no_empty_folder, refuse_occupied
+from pushforward.streams import build
 from pushforward.training.checkpoint import newest_checkpoint
 from pushforward.training.distributed import World, join
 from pushforward.training.loop import Hooks, LoopSettings, Trainer
@@ -65,7 +66,7 @@ def train(
 
 def start(config: RunConfig, progress: Progress) -> Path:
     """Create the run folder and train. Raises UserError before anything is written if the config is off."""
-    config.train.check()
+    config.check()
     world, device = join(config.train.device)
     try:
         if config.train.steps is None and config.train.minutes is None:
@@ -96,7 +97,7 @@ def resume(folder: Path, changes: Mapping[str, Any], progress: Progress) -> Path
         return folder
     for name, value in changes.items():
         setattr(config.train, name, value)
-    config.train.check()
+    config.check()
     world, device = join(config.train.device)
     try:
         with claimed(folder, world):
@@ -133,7 +134,7 @@ def _opened(
         data=data,
         identity=identity(config),
         component=component,
-        pictures=_sampling(data.train, every=1),
+        pictures=_sampling(data.train[data.first], every=1),
         say=progress.say,
     )
     _check_rates(run.part, config.train.lr_of)
@@ -155,28 +156,27 @@ class _Run:
         weights: Tensor | None = None,
     ) -> None:
         self.config, self.folder, self.world, self.progress = config, folder, world, progress
-        self.train_set, self.validation, self.weights = data.train, data.validation, weights
-        self.provenance = dict(data.provenance)
+        self.data, self.weights = data, weights
         self.about = {
             "method": config.method,
             "options": config.to_dict()["options"],
-            "shape": list(self.train_set.shape),
+            **described(data.shapes),
         }
         self.trainer = self._trainer(device)
 
     def _trainer(self, device: torch.device) -> Trainer:
         options = self.config.train
         seed_everything(options.seed)
-        algorithm: Algorithm = self.config.options.build(self.train_set.shape).to(device)
+        algorithm = build(self.config.options, self.data.shapes).to(device)
         _check_rates(algorithm, options.lr_of)
         stream = Stream(
-            {"data": self.train_set},
+            self.data.train,
             batch_size=options.batch_size,
             seed=options.seed,
             rank=self.world.rank,
             world=self.world.size,
             device=device,
-            weights=None if self.weights is None else {"data": self.weights},
+            weights=None if self.weights is None else {self.data.first: self.weights},
         )
         algorithm.check_batch(options.batch_size // self.world.size)
         best = Best(self.folder, algorithm.selector, self.about) if algorithm.selector else None
@@ -192,7 +192,8 @@ class _Run:
             measured=best.consider if best else lambda snapshot, metrics: None,
             publish=lambda a, clock: publish(self.folder, a, {**self.about, "step": clock.step}),
             describe_batch=lambda position: _describe_batch(
-                self.train_set, stream.rows_of("data", position["data"], options.batch_size)
+                {name: stream.rows_of(name, start, options.batch_size) for name, start in position.items()},
+                self.data.train,
             ),
         )
         return Trainer(
@@ -214,7 +215,7 @@ class _Run:
 
     def begin(self) -> None:
         """Write the config and the checkpoint of step 0."""
-        self.config.provenance = self.provenance
+        self.config.provenance = dict(self.data.provenance)
         self._write_config()
         self.trainer.start()
 
@@ -248,20 +249,22 @@ class _Run:
     def _observers(self, steps: int) -> list[Observer]:
         every = self.config.train.sample_every
         algorithm, observers = self.trainer.algorithm, list[Observer]()
+        first = self.data.train[self.data.first]
         # An observer reads what an algorithm offers, and not every one can sample or has a likelihood.
         if offers(algorithm, Samples):
-            observers.append(_sampling(self.train_set, max(1, steps // 8) if every is None else every))
+            observers.append(_sampling(first, max(1, steps // 8) if every is None else every))
         validate = validation_for(algorithm)
-        if self.validation is not None and validate is not None:
+        aside = self.data.validation.get(self.data.first)
+        if aside is not None and validate is not None:
             observers.append(
                 validate(
-                    self.validation.x,
+                    aside.x,
                     every=max(1, steps // 20),
                     cure=collapse_cure(self.config),
                 )
             )
         observers += adversarial_observers(
-            algorithm, self.train_set, self.config, steps=steps, weighted=self.weights is not None
+            algorithm, self.data.train, self.config, steps=steps, weighted=self.weights is not None
         )
         return observers
 
@@ -319,7 +322,9 @@ def _refuse_other_data(config: RunConfig, folder: Path, data: Prepared) -> None:
 
 
 def _refuse_other_config(config: RunConfig, folder: Path, recorded: Mapping[str, Any]) -> None:
-    changed = differences(identity(config), recorded)
+    # Options that are younger than the checkpoint were at their defaults then.
+    then = config_from(recorded, where=f"the checkpoint of {folder}")
+    changed = differences(identity(config), identity(then))
     if changed:
         raise UserError(
             f"--resume: the config does not fit the checkpoint of {folder}: {'; '.join(changed)}; "
@@ -337,7 +342,11 @@ def _check_rates(algorithm: Algorithm, lr_of: Mapping[str, float]) -> None:
             )
 
 
-def _describe_batch(images: Dataset, rows: Tensor) -> str:
-    names = [images.names[i] for i in rows[:3].tolist()]
-    more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
-    return f", on the batch of {', '.join(names)}{more}"
+def _describe_batch(rows: Mapping[str, Tensor], data: Mapping[str, Dataset]) -> str:
+    """The first few rows of a batch by their names, and their stream where there are several."""
+    said = []
+    for stream, own in rows.items():
+        names = ", ".join(data[stream].names[i] for i in own[:3].tolist())
+        names += f" and {len(own) - 3} more" if len(own) > 3 else ""
+        said.append(names if len(rows) == 1 else f"{stream} ({names})")
+    return f", on the batch of {' and '.join(said)}"

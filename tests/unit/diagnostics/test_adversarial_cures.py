@@ -29,7 +29,7 @@ def typed(command, run):
         assert words[1] == "train"
         return words[2], _parse(words[2], words[3:], None, {})
     rates = {words[0].removeprefix("--lr."): float(words[1])} if words[0].startswith("--lr.") else {}
-    return run.method, _parse(run.method, [] if rates else words, run, rates)
+    return run.method, _parse(run.method, [] if rates else words, run, {"lr_of": rates})
 
 
 @pytest.mark.parametrize("method", METHODS_WITH_A_CRITIC)

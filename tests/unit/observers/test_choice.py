@@ -13,7 +13,7 @@ from tests.unit.observers.test_health import ring
 
 def chosen(method, data, shape, *, steps=100, weighted=False, **train):
     config = RunConfig(method=method, train=TrainOptions(**train), options=recipe_class(method)())
-    made = adversarial_observers(build(method, shape), data, config, steps=steps, weighted=weighted)
+    made = adversarial_observers(build(method, shape), {"data": data}, config, steps=steps, weighted=weighted)
     return [type(o).__name__ for o in made]
 
 

@@ -15,7 +15,7 @@ from tests.unit.observers.test_health import ring
 
 
 def facts(folder, data=None):
-    return SimpleNamespace(folder=folder, images=data and SimpleNamespace(train=data))
+    return SimpleNamespace(folder=folder, first=data and SimpleNamespace(train=data))
 
 
 def test_the_last_histogram_is_drawn_with_the_modes_names(tmp_path):

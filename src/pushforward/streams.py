@@ -1,0 +1,41 @@
+"""Which streams of data a method learns from, by name. Torch-free.
+
+Most learn from one, called "data". A recipe of several declares `streams: ClassVar[tuple[str, ...]]`, and its
+`build` takes their shapes by name. What a trained model does without naming a stream, such as `sample`, is
+about the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pushforward.core import Algorithm
+
+DATA = "data"  # the stream of a recipe that declares none
+
+
+def streams_of(recipe: Any) -> tuple[str, ...]:
+    """The names of the streams that a recipe, or its class, learns from."""
+    return getattr(recipe, "streams", (DATA,))
+
+
+def option_of(name: str, stream: str) -> str:
+    """What sets an option of one stream: "--data", or "--data.b" of the stream b."""
+    return f"--{name}" if stream == DATA else f"--{name}.{stream}"
+
+
+def build(recipe: Any, shapes: Mapping[str, tuple[int, ...]]) -> Algorithm:
+    """A freshly initialised algorithm for data of these shapes, by stream.
+
+    A recipe of one stream is called as `build(shape)`, one of several as `build(a=shape, b=shape)`.
+    """
+    streams = streams_of(recipe)
+    built: Algorithm
+    if len(streams) == 1:
+        (shape,) = shapes.values()
+        built = recipe.build(shape)
+    else:
+        built = recipe.build(**{name: shapes[name] for name in streams})
+    return built
