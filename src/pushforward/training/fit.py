@@ -51,6 +51,7 @@ def fitting(
         reported = stepper(draw)
         averages.update()
         algorithm.clock.step = step + 1
+        algorithm.clock.images = getattr(draw, "images", 0)  # where the draw is a stream, which counts them
         yield reported
     check_finite(algorithm, steps)
     averages.publish()

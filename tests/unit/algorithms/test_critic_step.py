@@ -9,10 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from pushforward.algorithms.adversarial import critic_step, critic_terms, distance
-from pushforward.core import Clock, Update
-from pushforward.networks.gan_mlp import mlp_critic
+from pushforward.algorithms.gan import GAN, GANHyperparameters
+from pushforward.core import Batch, Clock, Update
+from pushforward.networks.gan_mlp import mlp_critic, mlp_generator
 from pushforward.objectives.adversarial import wasserstein_critic
+from pushforward.training.distributed import World
+from pushforward.training.optim import build_optimizers
+from pushforward.training.steps import Stepper
 from pushforward.views import GradientPenalty, Identity, Packing, Penalty, View, ViewedCritic
+from tests.runs import assert_same, trainer, weights
 
 B = 8
 
@@ -23,7 +28,7 @@ class Curious(View):
     def __init__(self, **options) -> None:
         super().__init__(**options)
         self.register_buffer("mean", torch.zeros(2))
-        self.images = None
+        self.register_buffer("images", torch.zeros(()))
 
     def forward(self, x: Tensor, clock: Clock) -> Tensor:
         return x
@@ -35,7 +40,7 @@ class Curious(View):
 
     def observe(self, averages: Mapping[str, Tensor], images_seen: int) -> None:
         self.mean.copy_(averages["mean"])
-        self.images = images_seen
+        self.images.fill_(images_seen)
 
 
 class Anchored(nn.Module, Penalty):
@@ -66,7 +71,7 @@ def looks(*views: View) -> list:
 def taken(steps) -> tuple[Update, dict[str, Tensor]]:
     """The only update of it, handed back as one process does."""
     update = next(steps)
-    answer = {name: v.detach() for name, v in (*update.info.items(), *update.share.items())}
+    answer = update.answer()
     with pytest.raises(StopIteration):
         steps.send(answer)
     return update, answer
@@ -102,8 +107,8 @@ def test_views_and_penalties_learn_what_was_averaged_and_nothing_of_it_is_logged
     steps = critic_step(seen, wasserstein_critic, penalties=[anchor])
     update = next(steps)
     assert set(update.info) == {"anchor"}
-    assert first.images is None  # the critic moves first
-    answer = {name: v.detach() + 10 for name, v in (*update.info.items(), *update.share.items())}
+    assert first.images == 0  # the critic moves first
+    answer = {name: v + 10 for name, v in update.answer().items()}
     with pytest.raises(StopIteration):
         steps.send(answer)
     means = torch.stack([s.mean() for s in seen[0].pair()]).detach()
@@ -120,3 +125,45 @@ def test_a_packed_view_learns_from_packs():
     assert len(seen[0].real_scores) == B // 2
     assert torch.allclose(inner.mean, torch.stack([s.mean() for s in seen[0].pair()]))
     assert Packing(Packing(inner, 2), 3).at_once == 6
+
+
+def curious_gan() -> GAN:
+    critic = ViewedCritic(mlp_critic((1, 8, 8), (16,)), [Identity(), Curious()])
+    return GAN(
+        generator=mlp_generator(3, (8,), (1, 8, 8)), critic=critic, hyper=GANHyperparameters(latent_dim=3)
+    )
+
+
+class Halving(World):
+    """Two processes, of which the other's values are all zero."""
+
+    def mean_(self, tensor: Tensor) -> None:
+        tensor /= 2
+
+
+def test_what_a_view_learns_is_the_mean_over_processes():
+    torch.manual_seed(0)
+    model = curious_gan()
+    x = torch.randn(B, 1, 8, 8)
+    players = model.players()
+    stepper = Stepper(model, players, build_optimizers(players), world=Halving(rank=0, size=2))
+    before = model.critic.network(x).mean().item()
+    stepper(lambda: Batch(x, None, torch.arange(B)))
+    assert model.critic.views[1].mean[0].item() == pytest.approx(before / 2, rel=1e-4)
+
+
+def test_what_a_view_learned_is_resumed(tmp_path):
+    whole = trainer(tmp_path / "whole", curious_gan, steps=8)
+    whole.start()
+    whole.run()
+    view = whole.algorithm.critic.views[1]
+    assert view.images == 7 * 6
+    cut = trainer(tmp_path / "cut", curious_gan, steps=8)
+    cut.start()
+    for _ in range(4):
+        cut._one_step()
+    cut.save()
+    again = trainer(tmp_path / "cut", curious_gan, steps=8)
+    again.resume()
+    again.run()
+    assert_same(weights(whole.algorithm), weights(again.algorithm))
