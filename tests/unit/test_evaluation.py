@@ -11,8 +11,10 @@ import torch
 from torch import nn
 
 from pushforward.core import Algorithm, to_float
+from pushforward.data import Dataset
 from pushforward.errors import UserError
-from pushforward.evaluation import active, evaluate, likelihood, outcome
+from pushforward.evaluation import Evaluation, active, likelihood, outcome
+from pushforward.evaluation import evaluate as evaluate_data
 from pushforward.models.model import Model
 from pushforward.objectives.annealing import Annealing
 from tests.runs import build
@@ -38,6 +40,11 @@ class OnlySamples(Algorithm):
 
     def sample(self, n):
         return torch.zeros(n, *SHAPE)
+
+
+def evaluate(model, x, **how) -> Evaluation:
+    """Of tensors alone."""
+    return evaluate_data(model, Dataset.of(x), **how)
 
 
 def values(result) -> dict[str, float]:
@@ -128,8 +135,12 @@ def test_one_image_has_no_interval_and_still_valid_json():
 @pytest.mark.parametrize(
     ("images", "k", "says"),
     [
-        (torch.zeros(3, 1, 9, 9, dtype=torch.uint8), 1, "expected .*1, 8, 8"),
-        (torch.zeros(0, 1, 8, 8, dtype=torch.uint8), 1, "images: shape"),
+        (
+            torch.zeros(3, 1, 9, 9, dtype=torch.uint8),
+            1,
+            "`data`: images of 9 × 9 .* the model takes .* 8 × 8",
+        ),
+        (torch.zeros(0, 1, 8, 8, dtype=torch.uint8), 1, "`data`: no images"),
         (pictures(2), 0, "k: 0"),
     ],
 )

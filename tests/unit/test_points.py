@@ -12,7 +12,7 @@ from torch import nn
 
 from pushforward.cli import main
 from pushforward.core import Algorithm
-from pushforward.data import load_dataset, load_splits
+from pushforward.data import Dataset, load_dataset, load_splits
 from pushforward.data.toys import draw, grid_modes, ring_modes
 from pushforward.errors import UserError
 from pushforward.evaluation import evaluate
@@ -46,7 +46,7 @@ class Sampler(Algorithm):
 def measured(modes, kept=None) -> dict:
     test = torch.from_numpy(draw(modes, 5000, seed=5)[0])
     model = Model(Sampler(modes, kept), {"method": "gan", "shape": [2], "step": 1})
-    return {m.name: m for m in evaluate(model, test, modes=modes).metrics}
+    return {m.name: m for m in evaluate(model, Dataset.of(test, modes=modes)).metrics}
 
 
 def test_the_mixture_itself_scores_its_floor():
@@ -70,9 +70,21 @@ def test_a_sampler_of_half_the_modes_is_found_out():
     assert found["sliced_wasserstein"].value > 20 * found["sliced_wasserstein"].floor
 
 
+def test_samples_are_compared_with_the_reference_and_not_with_the_data():
+    model = Model(Sampler(ring_modes()), {"method": "gan", "shape": [2], "step": 1})
+    ring = Dataset.of(torch.from_numpy(draw(ring_modes(), 5000, seed=5)[0]), modes=ring_modes())
+    elsewhere = Dataset.of(torch.randn(100, 2) + 50)
+    result = evaluate(model, elsewhere, reference=ring)
+    assert (result.n, result.find("modes").value) == (100, 8)
+    assert result.find("sliced_wasserstein").value < 0.2
+    assert evaluate(model, elsewhere).find("sliced_wasserstein").value > 20
+    with pytest.raises(UserError, match="`reference`: points of 3 numbers, but the model takes points of 2"):
+        evaluate(model, ring, reference=Dataset.of(torch.zeros(1, 3)))
+
+
 def test_without_known_modes_they_are_skipped_and_the_distance_is_not():
     model = Model(Sampler(ring_modes()), {"method": "gan", "shape": [2], "step": 1})
-    result = evaluate(model, torch.randn(40, 2))
+    result = evaluate(model, Dataset.of(torch.randn(40, 2)))
     reasons = {s.name: s.reason for s in result.skipped}
     assert all("not known" in reasons[name] for name in ("modes", "high_quality", "reverse_kl"))
     assert [m.name for m in result.metrics] == ["sliced_wasserstein"]

@@ -74,9 +74,7 @@ def run(argv: list[str]) -> None:
         images = pick(shown.data, _limit(options), options.seed)
         evaluation = evaluate(
             model,
-            images.x,
-            modes=images.modes,
-            source=images.scan.source,
+            images,
             k=options.k,
             seed=options.seed,
             likelihood=options.likelihood,

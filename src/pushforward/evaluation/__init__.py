@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
 
 from pushforward.abilities import (
     ABILITIES,
@@ -22,7 +21,8 @@ from pushforward.abilities import (
     Reconstructs,
     Samples,
 )
-from pushforward.data.modes import Modes
+from pushforward.data import Dataset
+from pushforward.data.kinds import size_of
 from pushforward.diagnostics.latent_information import latent_information
 from pushforward.diagnostics.posterior_collapse import ACTIVE_VARIANCE, active_units
 from pushforward.errors import UserError
@@ -51,54 +51,58 @@ INFORMED_BY = 1000  # images, whose square the cost of I(x; z) grows with
 
 def evaluate(
     model: Model,
-    images: Tensor,
+    data: Dataset,
     *,
-    modes: Modes | None = None,
-    source: str = "",
+    reference: Dataset | None = None,
     k: int | None = None,
     seed: int = 0,
     likelihood: Rung = "iwae",
     annealing: Annealing | None = None,
     cheap_only: bool = False,
 ) -> Evaluation:
-    """Measure everything that the model can be measured by on these images, uint8 (n, c, h, w).
+    """Measure everything that the model can be measured by on these images or points.
 
-    Or points, float32 (n, d); modes: of the mixture that they come from, where that is known.
-    source: what they were read from; for stacked-mnist its 1,000 modes are counted, which takes a minute.
-    likelihood: how ln p(x) is estimated, "iwae", "ais" or "prior"; see `Model.likelihood`. k: draws an
-    image, 100 or for "prior" 10,000 by default. annealing: of "ais". cheap_only: leave out what takes
-    minutes. The same seed gives the same figures.
-    Raises UserError for images of another shape than the model's, for none, for k < 1, or for "ais" with
-    codes that are not Gaussian.
+    reference: what samples are compared with; by default the data themselves. Its modes are counted where
+    they are known, as they are of a named mixture and of stacked-mnist, which takes a minute. likelihood: how
+    ln p(x) is estimated, "iwae", "ais" or "prior"; see `Model.likelihood`. k: draws an image, 100 or for
+    "prior" 10,000 by default. annealing: of "ais". cheap_only: leave out what takes minutes. The same seed
+    gives the same figures. Raises UserError for data or a reference of another shape than the model's, for
+    none, for k < 1, or for "ais" with codes that are not Gaussian.
     """
+    reference = data if reference is None else reference
     k = DRAWS.get(likelihood, 100) if k is None else k
     if k < 1:
         raise UserError(f"k: {k}; expected at least 1 importance sample")
-    if len(images) < 1 or tuple(images.shape[1:]) != model.shape:
-        raise UserError(
-            f"{model.kind.many}: shape {tuple(images.shape)}; expected (n >= 1, {str(model.shape)[1:-1]})"
-        )
+    for name, given in (("data", data), ("reference", reference)):
+        if given.shape != model.shape:
+            raise UserError(
+                f"`{name}`: {size_of(given.shape)}, but the model takes {size_of(model.shape)}; give those"
+            )
+        if not len(given):
+            raise UserError(f"`{name}`: no {model.kind.many}; expected at least one")
     check_rung(model.algorithm, likelihood)
-    effort = Effort(likelihood=likelihood, k=k, annealing=annealing or Annealing(), seed=seed, modes=modes)
+    effort = Effort(
+        likelihood=likelihood, k=k, annealing=annealing or Annealing(), seed=seed, reference=reference
+    )
     total = Outcome()
     for measure in MEASURES:
-        if measure.of not in ("any", model.kind.name, source):
+        if measure.of not in ("any", model.kind.name, reference.scan.source):
             continue
         if not _wanted(measure, model) or (measure.cost == "costly" and cheap_only):
             continue
-        reason = _obstacle(measure, model, len(images))
+        reason = _obstacle(measure, model, len(data))
         if reason:
             total.skipped += [Skipped(name, reason) for name in measure.names]
             continue
         with aside(seed), torch.no_grad():
-            outcome = measure.run(model, images, effort)
+            outcome = measure.run(model, data, effort)
         total.metrics += outcome.metrics
         total.skipped += outcome.skipped
         total.detail |= outcome.detail
         total.notes += outcome.notes
     measured = {m.name for m in total.metrics}  # the bits of a bound are skipped, those of a density are not
     skipped = tuple(s for s in total.skipped if s.name not in measured)
-    return Evaluation(len(images), tuple(total.metrics), skipped, total.detail, tuple(total.notes))
+    return Evaluation(len(data), tuple(total.metrics), skipped, total.detail, tuple(total.notes))
 
 
 def _wanted(measure: Measure, model: Model) -> bool:
@@ -117,8 +121,8 @@ def _obstacle(measure: Measure, model: Model, n: int) -> str:
     return ""
 
 
-def _latents(model: Model, images: Tensor, effort: Effort) -> Outcome:
-    mu, kl = divergence(model, images, seed=effort.seed)
+def _latents(model: Model, data: Dataset, effort: Effort) -> Outcome:
+    mu, kl = divergence(model, data.x, seed=effort.seed)
     active = active_units(mu)
     d = mu.shape[1]
     return Outcome(
@@ -133,9 +137,9 @@ def _latents(model: Model, images: Tensor, effort: Effort) -> Outcome:
     )
 
 
-def _information(model: Model, images: Tensor, effort: Effort) -> Outcome:
+def _information(model: Model, data: Dataset, effort: Effort) -> Outcome:
     """What z says of the image, and the rest of the KL: how far the aggregate of codes is from the prior."""
-    chosen = images[torch.randperm(len(images))[:INFORMED_BY]]
+    chosen = data.x[torch.randperm(len(data))[:INFORMED_BY]]
     told = latent_information(*posterior(model, chosen, seed=effort.seed))
     ci95 = 1.96 * told.standard_error
     outcome = Outcome(
@@ -160,11 +164,11 @@ def _information(model: Model, images: Tensor, effort: Effort) -> Outcome:
     return outcome
 
 
-def _reconstruction(model: Model, images: Tensor, effort: Effort) -> Outcome:
+def _reconstruction(model: Model, data: Dataset, effort: Effort) -> Outcome:
     algorithm = model.ability(Reconstructs)
     plain = len(model.shape) == 1
     error = mean_squared_distance if plain else mean_squared_error
-    errors = torch.cat([error(x, algorithm.reconstruct(x)).cpu() for x in chunks(model, images, 1)])
+    errors = torch.cat([error(x, algorithm.reconstruct(x)).cpu() for x in chunks(model, data.x, 1)])
     unit = model.kind.squared_error
     metric = mean_metric("reconstruction_error", errors, unit, higher_is_better=False, floor=0.0)
     return Outcome([metric], detail={"reconstruction_error_per_image": errors.tolist()})
@@ -181,7 +185,7 @@ class Measure:
 
     names: tuple[str, ...]
     needs: tuple[type, ...]
-    run: Callable[[Model, Tensor, Effort], Outcome]
+    run: Callable[[Model, Dataset, Effort], Outcome]
     least: int = 1
     unless: type | None = None
     of: Literal["any", "image", "point", "stacked-mnist"] = "any"

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pushforward.abilities import HasBound
+from pushforward.data import Dataset
 from pushforward.data.kinds import Kind
 from pushforward.evaluation.outcome import Effort, Metric, Outcome, Skipped, chunks, mean_metric
 from pushforward.metrics.likelihood import bits_per_dimension
@@ -19,11 +20,11 @@ ELBO_DRAWS = 100  # an image, where ln p(x) is estimated by other means
 FEW_DRAWS = 2
 
 
-def bounds(model: Model, images: Tensor, effort: Effort) -> Outcome:
+def bounds(model: Model, data: Dataset, effort: Effort) -> Outcome:
     """ELBO and ln p(x); with "iwae" from the same draws, so that one never exceeds the other."""
     algorithm = model.ability(HasBound)
     elbos, estimates = [], []
-    for x in chunks(model, images, effort.decodings):
+    for x in chunks(model, data.x, effort.decodings):
         x = algorithm.likelihood.prepare(x)
         at_once = max(1, DECODED_AT_ONCE // x[0].numel())
         part = max(1, at_once // len(x))
@@ -44,7 +45,7 @@ def bounds(model: Model, images: Tensor, effort: Effort) -> Outcome:
         estimates.append(estimate)
     outcome = Outcome([mean_metric("elbo", torch.cat(elbos), model.kind.per("nats"), higher_is_better=True)])
     names = (effort.name, "bits/dimension", "effective_draws", "monte_carlo_error")
-    if getattr(algorithm.likelihood, "binarization", "") == "none" and _grey(images):
+    if getattr(algorithm.likelihood, "binarization", "") == "none" and _grey(data.x):
         reason = "cross-entropy on grey pixels is no likelihood; train with --binarization dynamic"
         outcome.skipped += [Skipped(name, reason) for name in names]
         return outcome

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pushforward.core import to_float
-from pushforward.data.modes import Modes
+from pushforward.data import Dataset
 from pushforward.models.marginal import Rung
 from pushforward.models.model import DECODED_AT_ONCE, Model
 from pushforward.objectives.annealing import Annealing
@@ -75,14 +75,14 @@ class Outcome:
 class Effort:
     """How to estimate ln p(x): see `Model.likelihood`. k: draws an image of "iwae" and "prior".
 
-    modes: those of the data, where they are known.
+    reference: what samples are compared with.
     """
 
     likelihood: Rung = "iwae"
     k: int = 100
     annealing: Annealing
     seed: int = 0
-    modes: Modes | None = None
+    reference: Dataset
 
     @property
     def draws(self) -> int:

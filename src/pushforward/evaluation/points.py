@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from pushforward.data import Dataset
 from pushforward.evaluation.outcome import Effort, Metric, Outcome, Skipped
 from pushforward.metrics.modes import (
     ModeStatistics,
@@ -22,9 +22,9 @@ from pushforward.models.model import Model
 SAMPLES = 2500  # as many as VEEGAN and PacGAN count modes by
 
 
-def modes(model: Model, points: Tensor, effort: Effort) -> Outcome:
+def modes(model: Model, data: Dataset, effort: Effort) -> Outcome:
     """Modes found, the share of samples of high quality, and how unevenly they fall on the modes."""
-    known = effort.modes
+    known = effort.reference.modes
     if known is None:
         return Outcome(skipped=[Skipped(name, "the modes of these points are not known") for name in MODES])
     samples = model.sample(SAMPLES, seed=effort.seed)
@@ -77,8 +77,9 @@ def counts(counted: ModeStatistics, n: int, quality: float = 1.0) -> Outcome:
 MODES = ("modes", "high_quality", "reverse_kl")
 
 
-def distance(model: Model, points: Tensor, effort: Effort) -> Outcome:
-    """Sliced W1 from samples to held-out points, beside that between two parts of the held-out ones."""
+def distance(model: Model, data: Dataset, effort: Effort) -> Outcome:
+    """Sliced W1 from samples to points of the reference, beside that between two parts of the reference."""
+    points = effort.reference.x
     n = min(SAMPLES, len(points) // 2)
     chosen = points[torch.randperm(len(points))[: 2 * n]]
     samples: Any = model.sample(n, seed=effort.seed)

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 import torch
-from torch import Tensor
 
-from pushforward.data import load_dataset
+from pushforward.data import Dataset, load_dataset
 from pushforward.errors import UserError
 from pushforward.evaluation.outcome import Effort, Outcome, Skipped
 from pushforward.evaluation.points import counts
@@ -25,7 +24,7 @@ SOURCE, OTHERS = "mnist5k", "mnist10k"
 MODES = ("modes", "reverse_kl")
 
 
-def modes(model: Model, images: Tensor, effort: Effort) -> Outcome:
+def modes(model: Model, data: Dataset, effort: Effort) -> Outcome:
     """Triples found and how unevenly they are drawn, over 26,000 samples."""
     try:
         others = unseen(load_dataset(OTHERS), load_dataset(SOURCE))

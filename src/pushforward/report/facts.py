@@ -147,7 +147,7 @@ def _evaluation(model: Model, data: StreamData) -> Evaluation:
     if len(model.shape) == 1:
         n = min(len(data.held_out), MOST_POINTS)
     chosen = pick(data.held_out, n, 0)
-    return evaluate(model, chosen.x, modes=chosen.modes, k=k, cheap_only=True)
+    return evaluate(model, chosen, k=k, cheap_only=True)
 
 
 def _kept(folder: Path, model: Model, evaluation: Evaluation, notes: list[str]) -> tuple[Metric, ...]:

@@ -217,7 +217,7 @@ def test_its_samples_have_the_density_that_it_says(short_training, landscape):
 
 def test_evaluation_puts_the_datas_own_density_beside(short_training):
     x = mixture(3000)
-    result = evaluate(short_training, x, modes=MIXTURE)
+    result = evaluate(short_training, Dataset.of(x, modes=MIXTURE))
     found = result.find("log_prob")
     assert found.floor - 0.1 < found.value < found.floor + found.ci95
     assert found.unit == "nats/point"
@@ -232,7 +232,7 @@ def test_evaluation_of_images_is_in_bits_of_levels():
     flow = gaussian_flow((1, 8, 8))
     grey = MEAN + STD * torch.randn(300, 1, 8, 8)
     images = ((grey.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    result = evaluate(as_model(flow), images)
+    result = evaluate(as_model(flow), Dataset.of(images))
     x = images.float() / 127.5 - 1
     normal = torch.distributions.Normal(MEAN, STD)
     mass = (normal.cdf(x + LEVEL_WIDTH / 2) - normal.cdf(x - LEVEL_WIDTH / 2)).log().mean().item()
@@ -254,7 +254,7 @@ def test_evaluation_spreads_each_pixel_over_its_level():
     flow = gaussian_flow((1, 8, 8))
     ridged = Ridged(network=flow.network, shape=flow.shape, hyper=flow.hyper)
     images = torch.randint(1, 255, (20, 1, 8, 8), dtype=torch.uint8)
-    found = evaluate(as_model(ridged), images).find("log_prob")
+    found = evaluate(as_model(ridged), Dataset.of(images)).find("log_prob")
     assert found.value == pytest.approx(-64 / 4, abs=0.5)
 
 

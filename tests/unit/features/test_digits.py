@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pushforward.core import Algorithm, to_float
-from pushforward.data import Dataset, load_dataset
+from pushforward.data import Dataset, Scan, load_dataset
 from pushforward.data.arrays import Arrays
 from pushforward.data.toys import stacked_digits
 from pushforward.errors import UserError
@@ -67,6 +67,10 @@ def test_a_stack_is_read_red_green_blue_at_whatever_size(classifier, halves):
     assert (stacked.triples(classifier, larger) == words).double().mean() > 0.6
 
 
+def of_stacks(images):
+    return Dataset.of(images, scan=Scan("stacked-mnist", len(images)))
+
+
 class Stacks(Algorithm):
     """Real digits, stacked at random; of the given ones only."""
 
@@ -95,20 +99,20 @@ def test_stacks_are_counted(kept, least, most, kl, classifier, halves, monkeypat
     algorithm = Stacks(halves[0].x, halves[0].labels, list(kept))  # which it learned, and knows well
     model = Model(algorithm, {"method": "gan", "shape": [3, 8, 8], "step": 1})
     images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
-    result = evaluate(model, images, source="stacked-mnist")
+    result = evaluate(model, of_stacks(images))
     assert least <= result.find("modes").value <= most
     assert result.find("modes").floor == pytest.approx(1000)
     assert result.find("reverse_kl").value == pytest.approx(kl, abs=0.25)
     assert result.find("reverse_kl").floor == perfect_kl(1000, 26_000)
     assert "never saw the digits of stacked-mnist" in result.notes[-1]
-    assert evaluate(model, images).find("modes") is None
+    assert evaluate(model, Dataset.of(images)).find("modes") is None
 
 
 def test_without_the_digits_it_says_how_to_get_them(cache):
     model = Model(
         Stacks(torch.zeros(3, 1, 8, 8), torch.arange(3), [0]), {"method": "gan", "shape": [3, 8, 8]}
     )
-    result = evaluate(model, torch.zeros(2, 3, 8, 8, dtype=torch.uint8), source="stacked-mnist")
+    result = evaluate(model, of_stacks(torch.zeros(2, 3, 8, 8, dtype=torch.uint8)))
     reasons = {s.name: s.reason for s in result.skipped}
     assert "pushforward data fetch mnist10k" in reasons["modes"]
     assert reasons["modes"] == reasons["reverse_kl"]

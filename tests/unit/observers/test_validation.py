@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pushforward.core import Clock, Snapshot
+from pushforward.data import Dataset
 from pushforward.evaluation import evaluate
 from pushforward.observers.validation import Validation
 from tests.runs import SHAPE, build, small_images
@@ -20,7 +21,7 @@ def observed(algorithm, images, tmp_path, **options):
 def test_it_measures_what_evaluation_measures(tmp_path):
     model = exact_model()
     seen = observed(model.algorithm, pictures(), tmp_path)
-    measured = evaluate(model, pictures(), k=1)
+    measured = evaluate(model, Dataset.of(pictures()), k=1)
     error = measured.find("information").ci95
     assert seen.metrics["information"] == pytest.approx(measured.find("information").value, abs=2 * error)
     assert seen.findings == ()
