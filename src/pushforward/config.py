@@ -75,16 +75,16 @@ class TrainOptions:
         }
         for name, (value, least) in at_least.items():
             if value is not None and value < least:
-                raise UserError(f"--{name.replace('_', '-')}: {value}; expected at least {least}")
+                raise UserError(f"`{name}`: {value}; expected at least {least}")
         if self.minutes is not None and not 0 < self.minutes < math.inf:
-            raise UserError(f"--minutes: {self.minutes}; expected a positive number")
+            raise UserError(f"`minutes`: {self.minutes}; expected a positive number")
         if not 0 <= self.seed < 2**62:
-            raise UserError(f"--seed: {self.seed}; expected a whole number from 0 to 2^62")
+            raise UserError(f"`seed`: {self.seed}; expected a whole number from 0 to 2^62")
         if self.validation is not None and not 0 <= self.validation <= 0.5:
-            raise UserError(f"--validation: {self.validation}; expected a share from 0 to 0.5")
+            raise UserError(f"`validation`: {self.validation}; expected a share from 0 to 0.5")
         for player, rate in self.lr_of.items():
             if not rate > 0:
-                raise UserError(f"--lr.{player}: {rate}; expected a positive number")
+                raise UserError(f"`lr.{player}`: {rate}; expected a positive number")
 
 
 @dataclass(kw_only=True)

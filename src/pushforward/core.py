@@ -89,9 +89,9 @@ class Player:
 
     def __post_init__(self) -> None:
         if not self.lr > 0:
-            raise UserError(f"--lr: {self.lr}; expected a positive number, such as 1e-3")
+            raise UserError(f"`lr`: {self.lr}; expected a positive number, such as 1e-3")
         if self.ema is not None and not 0 < self.ema < 1:
-            raise UserError(f"--ema: {self.ema}; expected a decay between 0 and 1, such as 0.999")
+            raise UserError(f"`ema`: {self.ema}; expected a decay between 0 and 1, such as 0.999")
 
     def parameters(self) -> list[nn.Parameter]:
         """The parameters that this player owns, in registration order."""

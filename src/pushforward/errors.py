@@ -36,7 +36,7 @@ def as_options(text: str) -> str:
 
     Parameters are single words in backticks; commands and paths in backticks hold more, and stay.
     """
-    return re.sub(r"`([a-z][a-z0-9_]*)`", lambda name: "--" + name[1].replace("_", "-"), text)
+    return re.sub(r"`([a-z][a-z0-9_]*(?:\.\w+)?)`", lambda name: "--" + name[1].replace("_", "-"), text)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -168,7 +168,7 @@ def test_a_bound_that_single_draws_carry_is_told():
     model = Model(build("vae", SHAPE, sigma=0.01).eval(), {"method": "vae", "shape": list(SHAPE), "step": 0})
     (note,) = evaluate(model, pictures(), likelihood="prior", k=20).notes
     assert "100% of the images fewer than 2 of 20 draws carry the estimate" in note
-    assert "take --likelihood iwae or ais" in note
+    assert "take `likelihood` iwae or ais" in note
     assert evaluate(exact_model(), pictures(), k=20).notes == ()
 
 

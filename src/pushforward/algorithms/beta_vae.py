@@ -224,19 +224,19 @@ def constraint_of(hyper: BetaVAEHyperparameters) -> Constraint:
 
 
 def _check(hyper: BetaVAEHyperparameters) -> None:
-    given = [f"--{n.replace('_', '-')}" for n in CONSTRAINTS if getattr(hyper, n) is not None]
+    given = [f"`{n}`" for n in CONSTRAINTS if getattr(hyper, n) is not None]
     if len(given) > 1:
         raise UserError(f"{' and '.join(given)}: each of them constrains the KL; give one")
     for name, example in POSITIVE.items():
         value = getattr(hyper, name)
         if value is not None and not value > 0:
-            option = f"--{name.replace('_', '-')}"
+            option = f"`{name}`"
             raise UserError(f"{option}: {value}; expected a positive number, such as {option} {example}")
     if hyper.beta is not None and not hyper.beta >= 0:
-        raise UserError(f"--beta: {hyper.beta}; expected 0 or more (1 is the VAE)")
+        raise UserError(f"`beta`: {hyper.beta}; expected 0 or more (1 is the VAE)")
     if not 0 <= hyper.warm_up <= 1:
-        raise UserError(f"--warm-up: {hyper.warm_up}; expected a share of the run, from 0 to 1")
-    if hyper.warm_up and given and given[0] not in ("--beta", "--free-bits"):
-        raise UserError(f"--warm-up: {given[0]} sets the KL's weight by itself; leave --warm-up out")
+        raise UserError(f"`warm_up`: {hyper.warm_up}; expected a share of the run, from 0 to 1")
+    if hyper.warm_up and given and given[0] not in ("`beta`", "`free_bits`"):
+        raise UserError(f"`warm_up`: {given[0]} sets the KL's weight by itself; leave `warm_up` out")
     if not 0 <= hyper.dual_average < 1:
-        raise UserError(f"--dual-average: {hyper.dual_average}; expected a decay from 0 to below 1")
+        raise UserError(f"`dual_average`: {hyper.dual_average}; expected a decay from 0 to below 1")

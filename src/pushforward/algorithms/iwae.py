@@ -45,7 +45,7 @@ class IWAE(GaussianLatentModel):
     ) -> None:
         super().__init__(encoder=encoder, decoder=decoder, likelihood=likelihood, latent_dim=hyper.latent_dim)
         if hyper.k < 1:
-            raise UserError(f"--k: {hyper.k}; expected at least 1 sample")
+            raise UserError(f"`k`: {hyper.k}; expected at least 1 sample")
         self.hyper = hyper
 
     def players(self) -> dict[str, Player]:

@@ -92,7 +92,7 @@ def _explain(error: BaseException) -> int:
         print(error, file=sys.stderr)
         return 128 + error.signal_number
     if isinstance(error, Diverged):
-        print(f"diverged: {error}", file=sys.stderr)
+        print(f"diverged: {as_options(str(error))}", file=sys.stderr)
         return 3
     print(f"error: {as_options(' '.join(str(error).split()))}", file=sys.stderr)
     return 2 if isinstance(error, UserError) else 1

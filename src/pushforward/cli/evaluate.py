@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,6 +11,7 @@ import tyro
 
 from pushforward.cli.options import parse
 from pushforward.cli.output import at_least, writing
+from pushforward.errors import as_options
 
 if TYPE_CHECKING:
     from pushforward.evaluation import Evaluation, Metric
@@ -80,6 +81,7 @@ def run(argv: list[str]) -> None:
             likelihood=options.likelihood,
             annealing=Annealing(temperatures=options.temperatures, chains=options.chains),
         )
+    evaluation = _at_the_edge(evaluation)
     notes = [shown.note] if shown.note else []
     what = model.kind.many
     if options.limit is None and len(images) < len(shown.data):
@@ -108,6 +110,12 @@ def run(argv: list[str]) -> None:
         print(json.dumps(content))
     else:
         _print(content, evaluation, what)
+
+
+def _at_the_edge(evaluation: Evaluation) -> Evaluation:
+    """The same, where parameters are spelled as this command's options."""
+    skipped = tuple(replace(s, reason=as_options(s.reason)) for s in evaluation.skipped)
+    return replace(evaluation, skipped=skipped, notes=tuple(map(as_options, evaluation.notes)))
 
 
 def _limit(options: EvaluateOptions) -> int | None:

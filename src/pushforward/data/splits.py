@@ -114,7 +114,7 @@ def _split_by(rows: Rows, test: str, image_size: int | None, stream: str) -> tup
         ours, theirs = (f"{r.shape[2]} × {r.shape[1]}" for r in (train, held_out))
         raise UserError(
             f"{option} {test}: images of {theirs} pixels, but those of {data} are {ours}; "
-            f"give --image-size {min(train.shape[1:])} for both"
+            f"give `image_size` {min(train.shape[1:])} for both"
         )
     tested = set(held_out.digests)
     train = _keep(train, [i for i, digest in enumerate(train.digests) if digest not in tested])
@@ -137,7 +137,7 @@ def subset(rows: Rows, limit: int, seed: int) -> Rows:
     """
     if not 1 <= limit <= len(rows):
         raise UserError(
-            f"--limit {limit}: expected 1 to {len(rows)}, the training {Kind.of(rows.shape).many} that "
+            f"`limit` {limit}: expected 1 to {len(rows)}, the training {Kind.of(rows.shape).many} that "
             f"{rows.scan.source} has"
         )
     key = repr(seed).encode()

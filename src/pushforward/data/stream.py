@@ -40,7 +40,7 @@ class Stream:
     ) -> None:
         if batch_size < 1 or batch_size % world:
             raise UserError(
-                f"--batch-size {batch_size}: expected a positive multiple of the {world} processes, "
+                f"`batch_size` {batch_size}: expected a positive multiple of the {world} processes, "
                 f"such as {max(1, batch_size // world) * world}"
             )
         for name, source in sources.items():

@@ -38,7 +38,7 @@ class Bernoulli(Likelihood):
             if bool((x.abs() < 1).any()):
                 warnings.warn(
                     "the Bernoulli likelihood was given grey pixels, for which cross-entropy is not a "
-                    "likelihood: use --binarization dynamic (or static), or --likelihood gaussian or "
+                    "likelihood: use `binarization` dynamic (or static), or `likelihood` gaussian or "
                     "continuous-bernoulli",
                     stacklevel=2,
                 )

@@ -38,7 +38,7 @@ class AdaGANHyperparameters(ClassifierOptions):
         """Raise UserError at the first value that cannot be."""
         super().check()
         if self.components < 1:
-            raise UserError(f"--components: {self.components}; expected at least 1")
+            raise UserError(f"`components`: {self.components}; expected at least 1")
 
 
 Train = Callable[[int, Weighting], Algorithm]

@@ -42,12 +42,12 @@ class ClassifierOptions:
         """Raise UserError at the first value that cannot be."""
         for name in ("classifier_steps", "classifier_width", "classifier_folds"):
             if getattr(self, name) < 1:
-                raise UserError(f"--{name.replace('_', '-')}: {getattr(self, name)}; expected at least 1")
+                raise UserError(f"`{name}`: {getattr(self, name)}; expected at least 1")
         if not self.classifier_lr > 0:
-            raise UserError(f"--classifier-lr: {self.classifier_lr}; expected a positive number")
+            raise UserError(f"`classifier_lr`: {self.classifier_lr}; expected a positive number")
         if any(h < 1 for h in self.classifier_hidden):
             widths = " ".join(map(str, self.classifier_hidden))
-            raise UserError(f"--classifier-hidden: {widths}; expected widths of at least 1")
+            raise UserError(f"`classifier_hidden`: {widths}; expected widths of at least 1")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def tell_apart(
     """
     n = len(data)
     if options.classifier_folds > n:
-        raise UserError(f"--classifier-folds: {options.classifier_folds}; expected at most the {n} rows")
+        raise UserError(f"`classifier_folds`: {options.classifier_folds}; expected at most the {n} rows")
     logits = torch.empty(n, dtype=torch.float64)
     right = 0.0
     with aside(seed):

@@ -29,7 +29,7 @@ class MixtureModel(Algorithm):
         for component in components:
             if not offers(component, Samples):
                 raise UserError(
-                    f"--component: {type(component).__name__} cannot sample, so no mixture of it can; "
+                    f"`component`: {type(component).__name__} cannot sample, so no mixture of it can; "
                     "take gan, wgan-gp or another method that does"
                 )
         self.components = nn.ModuleList(components)

@@ -66,23 +66,23 @@ class AdaGANRecipe(AdaGANHyperparameters):
         try:
             components = [recipe.build(shape) for _ in range(self.components)]
         except UserError as error:
-            raise UserError(f"--component {self.component}: {error}") from None
+            raise UserError(f"`component` {self.component}: {error}") from None
         return MixtureModel(components)
 
     def component_recipe(self) -> Any:
         """The components' options. Raises UserError for a method that is none, or an option it has not."""
         if find_method(self.component).kind == "ensemble":
             raise UserError(
-                f"--component: {self.component} is an ensemble itself; take a method that trains one model, "
+                f"`component`: {self.component} is an ensemble itself; take a method that trains one model, "
                 "such as gan"
             )
         recipe = recipe_class(self.component)
         if streams_of(recipe) != (DATA,):
             raise UserError(
-                f"--component: {self.component} learns from {' and '.join(streams_of(recipe))}; take a "
+                f"`component`: {self.component} learns from {' and '.join(streams_of(recipe))}; take a "
                 "method that learns from one set of data, such as gan"
             )
-        return validated(recipe, self.component_options, "--component-options: ")
+        return validated(recipe, self.component_options, "`component_options`: ")
 
     def prepare_data(self, images: Dataset) -> Dataset:
         """The data as the components' method prepares them, if it does."""

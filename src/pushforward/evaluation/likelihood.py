@@ -46,7 +46,7 @@ def bounds(model: Model, data: Dataset, effort: Effort) -> Outcome:
     outcome = Outcome([mean_metric("elbo", torch.cat(elbos), model.kind.per("nats"), higher_is_better=True)])
     names = (effort.name, "bits/dimension", "effective_draws", "monte_carlo_error")
     if getattr(algorithm.likelihood, "binarization", "") == "none" and _grey(data.x):
-        reason = "cross-entropy on grey pixels is no likelihood; train with --binarization dynamic"
+        reason = "cross-entropy on grey pixels is no likelihood; train with `binarization` dynamic"
         outcome.skipped += [Skipped(name, reason) for name in names]
         return outcome
     _tell(outcome, joined(estimates), effort, model.kind)
@@ -80,9 +80,9 @@ def _tell(outcome: Outcome, estimate: LikelihoodEstimate, effort: Effort, kind: 
     alone = (estimate.ess < FEW_DRAWS).double().mean().item()
     if alone > 0.5:
         cure = {
-            "iwae": "take more --k, or --likelihood ais",
-            "prior": "take --likelihood iwae or ais",
-            "ais": "take more --temperatures",
+            "iwae": "take more `k`, or `likelihood` ais",
+            "prior": "take `likelihood` iwae or ais",
+            "ais": "take more `temperatures`",
         }[effort.likelihood]
         outcome.notes.append(
             f"on {alone:.0%} of the {kind.many} fewer than {FEW_DRAWS} {of} carry the estimate, so ln p(x) "

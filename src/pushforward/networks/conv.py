@@ -27,7 +27,7 @@ def pyramid_of(shape: tuple[int, int, int]) -> list[Size]:
     """The pyramid of images (c, h, w). Raises UserError for a side under 8 pixels, too small to halve."""
     _, h, w = shape
     if min(h, w) < SMALLEST:
-        raise UserError(f"--data: images of {h}x{w}; expected sides of at least {SMALLEST} pixels")
+        raise UserError(f"`data`: images of {h}x{w}; expected sides of at least {SMALLEST} pixels")
     return pyramid(h, w)
 
 

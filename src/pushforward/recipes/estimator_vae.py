@@ -60,14 +60,14 @@ class EstimatorVAERecipe(LatentRecipe, EstimatorHyperparameters):
         self._check_numbers()
         self._check_decoder_samples()
         if self.latent == "gaussian" and self.prior == "learned":
-            raise UserError("--prior: learned, but a gaussian latent has N(0, 1); take --latent bernoulli")
+            raise UserError("`prior`: learned, but a gaussian latent has N(0, 1); take `latent` bernoulli")
         if self.chosen_estimator == "vimco":
             self._check_vimco()
             return
         if self.k is not None:
             raise UserError(
-                f"--k: {self.k}, but {self.chosen_estimator} maximises no bound of k draws; "
-                "take --estimator vimco, or --samples for more draws"
+                f"`k`: {self.k}, but {self.chosen_estimator} maximises no bound of k draws; "
+                "take `estimator` vimco, or `samples` for more draws"
             )
         self._check_estimator(self.chosen_estimator)
 
@@ -81,10 +81,10 @@ class EstimatorVAERecipe(LatentRecipe, EstimatorHyperparameters):
                     f"{_flag(name)}: {getattr(self, name)}; expected a number above 0, such as 0.5"
                 )
         if not self.temperature_rate >= 0:
-            raise UserError(f"--temperature-rate: {self.temperature_rate}; expected 0 or more, such as 1e-4")
+            raise UserError(f"`temperature_rate`: {self.temperature_rate}; expected 0 or more, such as 1e-4")
         if self.temperature < self.temperature_floor:
             raise UserError(
-                f"--temperature: {self.temperature}, under the floor; lower --temperature-floor "
+                f"`temperature`: {self.temperature}, under the floor; lower `temperature_floor` "
                 f"(now {self.temperature_floor}) to {self.temperature} too"
             )
 
@@ -94,17 +94,17 @@ class EstimatorVAERecipe(LatentRecipe, EstimatorHyperparameters):
             return
         if name not in VALUES_ONLY:
             raise UserError(
-                f"--decoder-samples: {m}, but {name} needs the decoder's gradient at every draw; leave it "
+                f"`decoder_samples`: {m}, but {name} needs the decoder's gradient at every draw; leave it "
                 f"out, or take one of {', '.join(VALUES_ONLY)}"
             )
         if not 1 <= m <= self.samples:
-            raise UserError(f"--decoder-samples: {m}; expected from 1 to --samples, which is {self.samples}")
+            raise UserError(f"`decoder_samples`: {m}; expected from 1 to `samples`, which is {self.samples}")
 
     def _check_vimco(self) -> None:
         if self.samples != 1:
-            raise UserError(f"--samples: {self.samples}, but vimco draws --k of them; leave --samples out")
+            raise UserError(f"`samples`: {self.samples}, but vimco draws `k` of them; leave `samples` out")
         if self.k is not None and self.k < 2:
-            raise UserError(f"--k: {self.k}; vimco compares draws with each other: expected at least 2")
+            raise UserError(f"`k`: {self.k}; vimco compares draws with each other: expected at least 2")
         self._check_sigma("vimco")
 
     def _check_estimator(self, name: str) -> None:
@@ -113,15 +113,15 @@ class EstimatorVAERecipe(LatentRecipe, EstimatorHyperparameters):
         try:
             find_estimator(name).check(self.samples, q)
         except UserError as error:
-            text = str(error).replace("dist: given", "given", 1).replace("samples: given", "--samples", 1)
-            if "--samples" not in text and self.latent != "gaussian" and name == "pathwise":
+            text = str(error).replace("dist: given", "given", 1).replace("samples: given", "`samples`", 1)
+            if "`samples`" not in text and self.latent != "gaussian" and name == "pathwise":
                 text += "; gumbel-softmax is the pathwise one of a relaxed z"
-            raise UserError(f"--estimator {name} with --latent {self.latent}: {text}") from None
+            raise UserError(f"`estimator` {name} with `latent` {self.latent}: {text}") from None
         if name == "exact" and configurations(q) > ENUMERABLE:
             others = [row.name for row in ESTIMATORS.values() if row.supports(q) and row.name != "exact"]
             raise UserError(
-                f"--estimator exact: {self.latent_dim} latents have {configurations(q)} values, all decoded "
-                f"for each image; expected at most {ENUMERABLE:,}: lower --latent-dim, or take one of "
+                f"`estimator` exact: {self.latent_dim} latents have {configurations(q)} values, all decoded "
+                f"for each image; expected at most {ENUMERABLE:,}: lower `latent_dim`, or take one of "
                 + ", ".join(others)
             )
         self._check_sigma(name)
@@ -130,10 +130,10 @@ class EstimatorVAERecipe(LatentRecipe, EstimatorHyperparameters):
         if self.likelihood != "gaussian" or self.sigma != "optimal":
             return
         if name in WITHOUT_OPTIMAL_SIGMA or self.decoder_samples is not None:
-            why = name if name in WITHOUT_OPTIMAL_SIGMA else f"--decoder-samples {self.decoder_samples}"
+            why = name if name in WITHOUT_OPTIMAL_SIGMA else f"`decoder_samples` {self.decoder_samples}"
             raise UserError(
-                f"--sigma: optimal is fitted to the draws decoded together, and {why} decodes others too or "
-                "weighs them: take --sigma learned, or a number, or --likelihood bernoulli"
+                f"`sigma`: optimal is fitted to the draws decoded together, and {why} decodes others too or "
+                "weighs them: take `sigma` learned, or a number, or `likelihood` bernoulli"
             )
 
     def _code(self) -> Code:
@@ -153,4 +153,4 @@ class EstimatorVAERecipe(LatentRecipe, EstimatorHyperparameters):
 
 
 def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+    return f"`{name}`"

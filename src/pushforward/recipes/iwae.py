@@ -28,6 +28,6 @@ class IWAERecipe(LatentRecipe, IWAEHyperparameters):
         super().check()
         if self.likelihood == "gaussian" and self.sigma == "optimal":
             raise UserError(
-                "--sigma: optimal; that is the best σ of the ELBO and not of a bound of several samples: "
+                "`sigma`: optimal; that is the best σ of the ELBO and not of a bound of several samples: "
                 "expected 'learned' or a number"
             )

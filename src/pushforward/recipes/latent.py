@@ -82,19 +82,19 @@ class LatentRecipe(LatentHyperparameters):
         """Raise UserError at the first value that cannot be."""
         for name in ("latent_dim", "width", "mixtures"):
             if getattr(self, name) < 1:
-                raise UserError(f"--{name.replace('_', '-')}: {getattr(self, name)}; expected at least 1")
+                raise UserError(f"`{name}`: {getattr(self, name)}; expected at least 1")
         if any(h < 1 for h in self.hidden):
-            raise UserError(f"--hidden: {' '.join(map(str, self.hidden))}; expected widths of at least 1")
+            raise UserError(f"`hidden`: {' '.join(map(str, self.hidden))}; expected widths of at least 1")
         if not isinstance(self.sigma, str) and not self.sigma > 0:
-            raise UserError(f"--sigma: {self.sigma}; expected a positive number, 'learned' or 'optimal'")
+            raise UserError(f"`sigma`: {self.sigma}; expected a positive number, 'learned' or 'optimal'")
 
     def _likelihood_of_points(self) -> Likelihood:
         if self.likelihood != "gaussian":
             raise UserError(
-                f"--likelihood: {self.likelihood} is of pixels, and --data holds points; take gaussian"
+                f"`likelihood`: {self.likelihood} is of pixels, and `data` holds points; take gaussian"
             )
         if self.network == "conv":
-            raise UserError("--network: conv, and --data holds points; take mlp or leave it out")
+            raise UserError("`network`: conv, and `data` holds points; take mlp or leave it out")
         return Gaussian(sigma=self.sigma, sigma_floor=LEAST_SIGMA, bounded=False)
 
     def _likelihood(self) -> Likelihood:

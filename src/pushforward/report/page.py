@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pushforward import __version__
+from pushforward.errors import as_options
 from pushforward.evaluation import Metric
 from pushforward.methods import METHODS
 from pushforward.report import adversarial, asked, codes, data, pictures, svg, training, words
@@ -64,7 +65,7 @@ def render(facts: Facts) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"number": words.number}
+    environment.filters |= {"number": words.number, "as_options": as_options}
     return environment.get_template("page.html").render(**context(facts))
 
 

@@ -178,13 +178,13 @@ def _accelerator_available() -> bool:
 def _check_device(device: str) -> None:
     if device.partition(":")[0] not in DEVICES:
         raise UserError(
-            f"--device: '{device}'; expected auto, {', '.join(DEVICES)}, or one with a number: cuda:1"
+            f"`device`: '{device}'; expected auto, {', '.join(DEVICES)}, or one with a number: cuda:1"
         )
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"--device: '{device}' cannot be used here ({reason}); try --device cpu") from error
+        raise UserError(f"`device`: '{device}' cannot be used here ({reason}); try `device` cpu") from error
 
 
 _JOINED = count()

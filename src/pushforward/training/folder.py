@@ -30,7 +30,7 @@ def locked(folder: Path) -> Iterator[None]:
             file.seek(0)
             holder = file.read().strip() or "another process"
             raise UserError(
-                f"--run: {folder} is in use by {holder}; wait for it, stop it, or choose another folder"
+                f"`run`: {folder} is in use by {holder}; wait for it, stop it, or choose another folder"
             ) from None
         file.truncate(0)
         file.write(f"process {os.getpid()} on {os.uname().nodename}")
@@ -47,7 +47,7 @@ def require_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(
-            f"--run: {folder} has {free / 1e6:,.0f} MB free and this run needs about {needed / 1e6:,.0f} MB; "
+            f"`run`: {folder} has {free / 1e6:,.0f} MB free and this run needs about {needed / 1e6:,.0f} MB; "
             "make room or choose another folder"
         )
 

@@ -205,7 +205,7 @@ class Trainer:
 
     def _cure(self) -> str:
         return (
-            "nothing of it was saved. Try a lower --lr, --precision fp32, or look at the batch; "
+            "nothing of it was saved. Try a lower `lr`, `precision` fp32, or look at the batch; "
             f"the last good checkpoint is in {self.folder / 'checkpoints'}"
         )
 

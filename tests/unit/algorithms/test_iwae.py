@@ -90,8 +90,8 @@ def test_one_sample_is_its_own_elbo():
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(UserError, match="--k: 0; expected at least 1"):
+    with pytest.raises(UserError, match="`k`: 0; expected at least 1"):
         IWAERecipe(k=0).build(SHAPE)
-    with pytest.raises(UserError, match=r"--sigma: optimal; .*expected 'learned' or a number"):
+    with pytest.raises(UserError, match=r"`sigma`: optimal; .*expected 'learned' or a number"):
         IWAERecipe(sigma="optimal").build(SHAPE)
     assert IWAERecipe(sigma="optimal", likelihood="bernoulli").build(SHAPE).hyper.k == 5

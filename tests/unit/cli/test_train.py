@@ -232,7 +232,7 @@ def test_default_folders_do_not_collide(here):
 
 
 def test_grey_pixels_in_a_bernoulli_warn_once(here):
-    with pytest.warns(UserWarning, match="use --binarization dynamic") as seen:
+    with pytest.warns(UserWarning, match="use `binarization` dynamic") as seen:
         main(["train", "vae", *QUICK, "--likelihood=bernoulli", "--binarization=none", "--run=r"])
     assert len([w for w in seen if "Bernoulli" in str(w.message)]) == 1
 

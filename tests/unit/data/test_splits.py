@@ -123,7 +123,7 @@ def test_subsets_are_uniform():
 
 @pytest.mark.parametrize("limit", [0, -1, 11])
 def test_a_limit_outside_the_training_set_is_refused(limit):
-    with pytest.raises(UserError, match=rf"--limit {limit}: expected 1 to 10"):
+    with pytest.raises(UserError, match=rf"`limit` {limit}: expected 1 to 10"):
         subset(random_rows(10), limit, 0)
 
 

@@ -115,7 +115,7 @@ def test_the_data_are_not_copied_nor_changed():
 
 @pytest.mark.parametrize(("batch_size", "world"), [(5, 2), (0, 1), (-4, 2), (1, 3)])
 def test_a_batch_that_the_processes_cannot_share_is_refused(batch_size, world):
-    with pytest.raises(UserError, match=f"--batch-size {batch_size}"):
+    with pytest.raises(UserError, match=f"`batch_size` {batch_size}"):
         stream(batch_size=batch_size, world=world)
 
 

@@ -47,7 +47,7 @@ def test_the_recipe_passes_the_number_of_mixtures():
     [
         (lambda: DiscretizedLogisticMixture(mixtures=0), "mixtures: 0; expected at least 1"),
         (lambda: Gaussian(sigma=-0.5), "sigma: -0.5; expected a positive"),
-        (lambda: VAERecipe(mixtures=0).build((1, 8, 8)), "--mixtures: 0; expected at least 1"),
+        (lambda: VAERecipe(mixtures=0).build((1, 8, 8)), "`mixtures`: 0; expected at least 1"),
     ],
 )
 def test_impossible_settings_are_named(make, says):

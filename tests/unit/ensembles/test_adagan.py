@@ -97,5 +97,5 @@ def test_the_first_component_has_the_seed_of_a_plain_run_and_no_two_have_the_sam
 
 
 def test_no_components_are_refused():
-    with pytest.raises(UserError, match="--components: 0"):
+    with pytest.raises(UserError, match="`components`: 0"):
         AdaGANHyperparameters(components=0).check()

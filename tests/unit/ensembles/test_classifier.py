@@ -80,13 +80,13 @@ def test_a_coordinate_that_never_changes_does_no_harm():
 
 
 def test_mistakes():
-    with pytest.raises(UserError, match="--classifier-folds: 9; expected at most the 8 rows"):
+    with pytest.raises(UserError, match="`classifier_folds`: 9; expected at most the 8 rows"):
         verdict(points(8), lambda n: torch.randn(n, 1), classifier_folds=9)
     for options, name in (
-        ({"classifier_steps": 0}, "--classifier-steps"),
-        ({"classifier_folds": 0}, "--classifier-folds"),
-        ({"classifier_lr": 0.0}, "--classifier-lr"),
-        ({"classifier_hidden": (8, 0)}, "--classifier-hidden"),
+        ({"classifier_steps": 0}, "`classifier_steps`"),
+        ({"classifier_folds": 0}, "`classifier_folds`"),
+        ({"classifier_lr": 0.0}, "`classifier_lr`"),
+        ({"classifier_hidden": (8, 0)}, "`classifier_hidden`"),
     ):
         with pytest.raises(UserError, match=name):
             ClassifierOptions(**options).check()

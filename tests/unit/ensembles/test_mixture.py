@@ -102,5 +102,5 @@ def test_a_component_that_does_not_fit_the_mixture_is_refused(index, beta):
 
 
 def test_an_algorithm_that_cannot_sample_is_refused():
-    with pytest.raises(UserError, match="--component: Mute cannot sample"):
+    with pytest.raises(UserError, match="`component`: Mute cannot sample"):
         MixtureModel([Mute(1)])

@@ -51,14 +51,14 @@ def test_it_builds_again_from_what_is_written_down():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"component": "adagan"}, "--component: adagan is an ensemble itself"),
-        ({"component": "ae"}, "--component: AE cannot sample"),
+        ({"component": "adagan"}, "`component`: adagan is an ensemble itself"),
+        ({"component": "ae"}, "`component`: AE cannot sample"),
         ({"component": "gann"}, "no method 'gann'; perhaps you meant 'gan'"),
-        ({"component_options": {"hiden": 3}}, "--component-options: hiden: .*perhaps you meant 'hidden'"),
-        ({"component_options": {"hidden": "x"}}, "--component-options: hidden: 'x'"),
-        ({"component_options": {"n_critic": 0}}, "--component gan: --n-critic: 0; expected at least 1"),
-        ({"components": 0}, "--components: 0"),
-        ({"classifier_steps": 0}, "--classifier-steps: 0"),
+        ({"component_options": {"hiden": 3}}, "`component_options`: hiden: .*perhaps you meant 'hidden'"),
+        ({"component_options": {"hidden": "x"}}, "`component_options`: hidden: 'x'"),
+        ({"component_options": {"n_critic": 0}}, "`component` gan: --n-critic: 0; expected at least 1"),
+        ({"components": 0}, "`components`: 0"),
+        ({"classifier_steps": 0}, "`classifier_steps`: 0"),
     ],
 )
 def test_mistakes_name_the_option(fields, message):

@@ -20,47 +20,47 @@ CHOICES = {"latent": "categorical", "likelihood": "bernoulli"}
 @pytest.mark.parametrize(
     ("options", "start", "fix"),
     [
-        ({**BITS, "estimator": "pathwise"}, "--estimator pathwise with --latent bernoulli", "gumbel-softmax"),
-        ({**CHOICES, "estimator": "pathwise"}, "--estimator pathwise with --latent categorical", "rsample"),
+        ({**BITS, "estimator": "pathwise"}, "`estimator` pathwise with `latent` bernoulli", "gumbel-softmax"),
+        ({**CHOICES, "estimator": "pathwise"}, "`estimator` pathwise with `latent` categorical", "rsample"),
         (
             {**GAUSSIAN, "estimator": "gumbel-softmax"},
-            "--estimator gumbel-softmax with --latent gaussian",
+            "`estimator` gumbel-softmax with `latent` gaussian",
             "pathwise",
         ),
-        ({**GAUSSIAN, "estimator": "straight-through"}, "--estimator straight-through with", "a Bernoulli"),
-        ({**CHOICES, "estimator": "arm"}, "--estimator arm with --latent categorical", "rloo"),
-        ({**CHOICES, "estimator": "disarm"}, "--estimator disarm with --latent categorical", "relax"),
+        ({**GAUSSIAN, "estimator": "straight-through"}, "`estimator` straight-through with", "a Bernoulli"),
+        ({**CHOICES, "estimator": "arm"}, "`estimator` arm with `latent` categorical", "rloo"),
+        ({**CHOICES, "estimator": "disarm"}, "`estimator` disarm with `latent` categorical", "relax"),
         (
             {**BITS, "estimator": "rloo"},
-            "--estimator rloo with --latent bernoulli: --samples 1",
+            "`estimator` rloo with `latent` bernoulli: `samples` 1",
             "at least 2",
         ),
-        ({**BITS, "estimator": "exact", "latent_dim": 11}, "--estimator exact: 11 latents", "disarm"),
-        ({**BITS, "estimator": "exact", "latent_dim": 40}, "--estimator exact with", "at most 65536"),
+        ({**BITS, "estimator": "exact", "latent_dim": 11}, "`estimator` exact: 11 latents", "disarm"),
+        ({**BITS, "estimator": "exact", "latent_dim": 40}, "`estimator` exact with", "at most 65536"),
         (
             {**GAUSSIAN, "estimator": "measure-valued", "latent_dim": 100, "sigma": 1.0},
-            "--estimator measure-valued with --latent gaussian",
+            "`estimator` measure-valued with `latent` gaussian",
             "expected at most 128",
         ),
-        ({**BITS, "temperature": 0.0}, "--temperature: 0.0; expected a number above 0", "0.5"),
-        ({**BITS, "temperature": -1.0}, "--temperature: -1.0; expected a number above 0", "0.5"),
-        ({**BITS, "temperature": float("nan")}, "--temperature: nan; expected", "0.5"),
-        ({**BITS, "temperature_floor": 0.0}, "--temperature-floor: 0.0; expected", "0.5"),
-        ({**BITS, "temperature": 0.3}, "--temperature: 0.3, under the floor", "--temperature-floor"),
-        ({**BITS, "temperature_rate": -0.1}, "--temperature-rate: -0.1", "1e-4"),
-        ({**BITS, "temperature_every": 0}, "--temperature-every: 0", "at least 1"),
-        ({**GAUSSIAN, "samples": 0}, "--samples: 0", "at least 1"),
-        ({**CHOICES, "categories": 1}, "--categories: 1", "at least 2"),
-        ({**GAUSSIAN, "prior": "learned"}, "--prior: learned", "--latent bernoulli"),
-        ({**BITS, "k": 5}, "--k: 5, but gumbel-softmax", "--estimator vimco"),
-        ({**BITS, "estimator": "vimco", "k": 1}, "--k: 1", "at least 2"),
-        ({**BITS, "estimator": "vimco", "samples": 2}, "--samples: 2, but vimco", "leave --samples out"),
-        ({"latent": "bernoulli", "estimator": "rebar"}, "--sigma: optimal", "--sigma learned"),
-        ({**BITS, "decoder_samples": 1}, "--decoder-samples: 1, but gumbel-softmax", "rloo"),
+        ({**BITS, "temperature": 0.0}, "`temperature`: 0.0; expected a number above 0", "0.5"),
+        ({**BITS, "temperature": -1.0}, "`temperature`: -1.0; expected a number above 0", "0.5"),
+        ({**BITS, "temperature": float("nan")}, "`temperature`: nan; expected", "0.5"),
+        ({**BITS, "temperature_floor": 0.0}, "`temperature_floor`: 0.0; expected", "0.5"),
+        ({**BITS, "temperature": 0.3}, "`temperature`: 0.3, under the floor", "`temperature_floor`"),
+        ({**BITS, "temperature_rate": -0.1}, "`temperature_rate`: -0.1", "1e-4"),
+        ({**BITS, "temperature_every": 0}, "`temperature_every`: 0", "at least 1"),
+        ({**GAUSSIAN, "samples": 0}, "`samples`: 0", "at least 1"),
+        ({**CHOICES, "categories": 1}, "`categories`: 1", "at least 2"),
+        ({**GAUSSIAN, "prior": "learned"}, "`prior`: learned", "`latent` bernoulli"),
+        ({**BITS, "k": 5}, "`k`: 5, but gumbel-softmax", "`estimator` vimco"),
+        ({**BITS, "estimator": "vimco", "k": 1}, "`k`: 1", "at least 2"),
+        ({**BITS, "estimator": "vimco", "samples": 2}, "`samples`: 2, but vimco", "leave `samples` out"),
+        ({"latent": "bernoulli", "estimator": "rebar"}, "`sigma`: optimal", "`sigma` learned"),
+        ({**BITS, "decoder_samples": 1}, "`decoder_samples`: 1, but gumbel-softmax", "rloo"),
         (
             {**BITS, "estimator": "rloo", "samples": 4, "decoder_samples": 5},
-            "--decoder-samples: 5",
-            "from 1 to --samples, which is 4",
+            "`decoder_samples`: 5",
+            "from 1 to `samples`, which is 4",
         ),
     ],
 )
@@ -74,7 +74,7 @@ def test_bad_use_is_refused_with_its_fix(options, start, fix):
 
 def test_nothing_is_written_for_a_refused_run(tmp_path):
     options = {"latent": "categorical", "estimator": "arm"}
-    with pytest.raises(UserError, match="--estimator arm"):
+    with pytest.raises(UserError, match="`estimator` arm"):
         train("discrete-vae", data="digits", steps=1, run=str(tmp_path / "run"), options=options)
     assert not (tmp_path / "run").exists()
 

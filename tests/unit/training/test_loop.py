@@ -60,7 +60,7 @@ def test_a_nan_loss_stops_names_and_saves_nothing(tmp_path):
     names = small_images().names
     hooks = Hooks(describe_batch=lambda position: f" at row {position['data']}, {names[0]}")
     t = trainer(tmp_path, lambda: Line(nan_at=6), steps=12, hooks=hooks)
-    with pytest.raises(Diverged, match=r"'line' became nan at step 6 at row 30, image 0.*lower --lr"):
+    with pytest.raises(Diverged, match=r"'line' became nan at step 6 at row 30, image 0.*lower `lr`"):
         run(t)
     assert newest_checkpoint(tmp_path / "checkpoints")[0].name == "step-0000004"
     assert all(math.isfinite(v) for row in read_metrics(tmp_path / "metrics.jsonl") for v in row.values())
@@ -110,7 +110,7 @@ def test_a_full_disk_midway_is_one_line_and_the_last_checkpoint_survives(tmp_pat
 
 def test_a_disk_without_room_is_found_before_the_start(tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1000})())
-    with pytest.raises(UserError, match=r"--run: .* 0 MB free and this run needs about 20 MB"):
+    with pytest.raises(UserError, match=r"`run`: .* 0 MB free and this run needs about 20 MB"):
         trainer(tmp_path, Line).start()
     assert not (tmp_path / "checkpoints").exists()
 
@@ -176,7 +176,7 @@ def test_a_buffer_that_is_replaced_is_noticed_before_it_is_lost(tmp_path):
 
 @pytest.mark.parametrize(("option", "value"), [("lr", 0.0), ("lr", math.nan), ("ema", 1.0), ("ema", 0.0)])
 def test_a_player_refuses_impossible_settings(option, value):
-    with pytest.raises(UserError, match=f"--{option}: {value}; expected"):
+    with pytest.raises(UserError, match=f"`{option}`: {value}; expected"):
         Player(module=nn.Linear(1, 1), **{option: value})
 
 
