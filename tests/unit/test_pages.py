@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import torch
 
 from pushforward.cli import COMMANDS, main
 from pushforward.methods import METHODS
@@ -63,3 +64,17 @@ def test_the_readme_python_works(tmp_path, monkeypatch):
     assert scope["images"].shape == (16, 1, 28, 28)
     assert scope["nats"].shape == (16,)
     assert (tmp_path / scope["folder"] / "model.safetensors").is_file()
+
+
+def test_by_hand_is_run_as_it_stands():
+    """Your own networks and tensors: the page's blocks, one after another."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/by-hand.md").read_text(), re.M | re.S)
+    assert len(blocks) == 4
+    scope: dict = {}
+    for block in blocks:
+        exec(compile(block, "docs/by-hand.md", "exec"), scope)
+    assert scope["samples"].shape == (1000, 2)
+    assert scope["report"].keys() >= {"loss/vae"}
+    correlation = torch.corrcoef(scope["samples"].T)[0, 1]
+    assert correlation > 0.8  # as of the points
+    assert len(scope["losses"]) == 2
