@@ -12,6 +12,7 @@ import tyro
 from pushforward.cli.options import parse
 from pushforward.cli.output import at_least, writing
 from pushforward.errors import as_options
+from pushforward.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from pushforward.evaluation import Evaluation, Metric
@@ -64,7 +65,7 @@ def run(argv: list[str]) -> None:
     from rich.console import Console
 
     from pushforward.evaluation import evaluate
-    from pushforward.evaluation.kept import NAME, keep
+    from pushforward.evaluation.kept import keep
     from pushforward.models.model import DRAWS
     from pushforward.objectives.annealing import Annealing
     from pushforward.runs.reopen import images_for, open_run, pick
@@ -104,7 +105,7 @@ def run(argv: list[str]) -> None:
         "notes": [*notes, *evaluation.notes],
     }
     if options.which == "last" and options.data is None and options.split in (None, "test"):
-        with writing(options.run / NAME, "RUN"):
+        with writing(RunFolder(options.run).evaluation, "RUN"):
             keep(options.run, content)
     if options.json:
         print(json.dumps(content))

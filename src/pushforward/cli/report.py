@@ -11,6 +11,7 @@ import tyro
 from pushforward.cli.options import parse
 from pushforward.cli.output import announce, writing
 from pushforward.errors import UserError
+from pushforward.run_folder import RunFolder
 
 DESCRIPTION = (
     "Write one HTML page about a run, finished or not: how training went, what the model draws and "
@@ -42,7 +43,7 @@ def run(argv: list[str]) -> None:
     from pushforward.runs.data import read_run
 
     read_run(options.run)  # before any folder is made
-    path = options.out or options.run / "report.html"
+    path = options.out or RunFolder(options.run).report
     with writing(path):
         write_report(options.run, path)
     if options.open:

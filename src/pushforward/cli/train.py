@@ -20,6 +20,7 @@ from pushforward.config import (
 )
 from pushforward.errors import UserError
 from pushforward.methods import METHODS, find_method, recipe_class
+from pushforward.run_folder import RunFolder
 from pushforward.streams import DATA, streams_of
 
 Named = dict[str, dict[str, Any]]  # field of `TrainOptions` -> name -> value
@@ -105,7 +106,7 @@ def _train(config: RunConfig) -> None:
     if may_restart and config.train.run is None:
         raise UserError("--run: not given; `torchrun --max-restarts` needs it to find the run again")
     with TrainingDisplay() as display:
-        if restarted and (Path(str(config.train.run)) / "config.yaml").exists():
+        if restarted and RunFolder(Path(str(config.train.run))).config.exists():
             _refuse_another(config, Path(str(config.train.run)))
             folder = runs.resume(Path(str(config.train.run)), {}, display.progress)
         else:

@@ -10,8 +10,7 @@ from typing import Any
 
 from pushforward.evaluation.outcome import Metric
 from pushforward.files import write_durably
-
-NAME = "evaluation.json"
+from pushforward.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -25,12 +24,12 @@ class Kept:
 
 def keep(run: Path, content: Mapping[str, Any]) -> None:
     """Write what `evaluate --json` prints, in one step."""
-    write_durably(run / NAME, (json.dumps(content, indent=1) + "\n").encode())
+    write_durably(RunFolder(run).evaluation, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def read_kept(run: Path) -> Kept | None:
     """What was kept; None where nothing was. Raises ValueError for a file that is none of ours."""
-    path = run / NAME
+    path = RunFolder(run).evaluation
     if not path.is_file():
         return None
     content = json.loads(path.read_text())
@@ -38,4 +37,4 @@ def read_kept(run: Path) -> Kept | None:
         metrics = tuple(Metric(**metric) for metric in content["metrics"])
         return Kept(int(content["step"]), int(content["n"]), metrics)
     except (KeyError, TypeError) as error:
-        raise ValueError(f"{NAME}: {error}") from error
+        raise ValueError(f"{path.name}: {error}") from error

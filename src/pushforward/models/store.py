@@ -16,6 +16,7 @@ from pushforward.errors import UserError
 from pushforward.files import write_durably
 from pushforward.methods import migrate, recipe_class
 from pushforward.models.model import Model, shapes_of
+from pushforward.run_folder import RunFolder
 from pushforward.streams import build
 from pushforward.training.checkpoint import split_state
 
@@ -33,9 +34,9 @@ def publish(folder: Path, algorithm: Algorithm, description: dict[str, Any]) -> 
     left_out = algorithm.declared("training_only")
     tensors, extra = split_state({k: v for k, v in algorithm.state_dict().items() if k not in left_out})
     plain = {k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
-    write_durably(folder / "model.safetensors", save(plain))
+    write_durably(RunFolder(folder).weights, save(plain))
     about = {"format": FORMAT, **description, "extra": extra}
-    write_durably(folder / "model.json", (json.dumps(about, indent=1) + "\n").encode())
+    write_durably(RunFolder(folder).model, (json.dumps(about, indent=1) + "\n").encode())
 
 
 def load(run: str | Path, *, which: Which = "last", device: str | torch.device = "cpu") -> Model:
@@ -46,13 +47,13 @@ def load(run: str | Path, *, which: Which = "last", device: str | torch.device =
     """
     folder = Path(run)
     if which == "best":
-        folder = folder / "best"
+        folder = RunFolder(folder).best.path
     about = _about(folder, run)
     about["method"], about["options"] = migrate(about["method"], about["options"])
     kind = recipe_class(about["method"])
     algorithm = build(kind(**_tuples(kind, about["options"])), shapes_of(about))
     try:
-        tensors = load_file(folder / "model.safetensors")
+        tensors = load_file(RunFolder(folder).weights)
         _fill(algorithm, {**tensors, **about["extra"]})
     except (OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -76,8 +77,8 @@ class Best:
     """
 
     def __init__(self, run: Path, selector: Selector, about: Mapping[str, Any]) -> None:
-        self.folder, self.selector, self.about = run / "best", selector, about
-        path = self.folder / "model.json"
+        self.folder, self.selector, self.about = RunFolder(run).best.path, selector, about
+        path = RunFolder(self.folder).model
         self.value: float | None = json.loads(path.read_text())["value"] if path.is_file() else None
 
     def consider(self, snapshot: Snapshot, metrics: Mapping[str, float]) -> None:
@@ -99,7 +100,7 @@ def _fill(algorithm: Algorithm, state: dict[str, Any]) -> None:
 
 
 def _about(folder: Path, run: str | Path) -> dict[str, Any]:
-    path = folder / "model.json"
+    path = RunFolder(folder).model
     if not folder.is_dir():
         hint = " (no validation images were kept aside?)" if folder.name == "best" else ""
         raise UserError(f"RUN: there is no folder {folder}{hint}; expected one that `pushforward train` made")

@@ -13,6 +13,7 @@ from pushforward.pictures.animation import MILLISECONDS, animate, frames_until
 from pushforward.pictures.landscape import Stage
 from pushforward.pictures.points import Scene
 from pushforward.pictures.tiles import save_picture
+from pushforward.run_folder import RunFolder
 from pushforward.views import Packing
 
 SHOWN = 1000  # samples in a frame
@@ -49,7 +50,7 @@ class LandscapeAnimation(Observer):
         frame = self._stage.frame(
             points.cpu(), landscape, middle=(of_real.mean() + of_samples.mean()).item() / 2, step=clock.step
         )
-        folder = snapshot.folder / "samples" / "frames"
+        folder = RunFolder(snapshot.folder).frames
         folder.mkdir(parents=True, exist_ok=True)
         save_picture(frame, folder / f"step-{clock.step:07d}.png")
         frames = frames_until(folder, clock.step)
@@ -72,9 +73,9 @@ class GridAnimation(Observer):
 
     def observe(self, snapshot: Snapshot) -> Observation:
         """Write the animation, where there are at least two pictures."""
-        frames = frames_until(snapshot.folder / "samples", snapshot.clock.step)
+        frames = frames_until(RunFolder(snapshot.folder).samples, snapshot.clock.step)
         if len(frames) > 1:
-            animate(frames, snapshot.folder / "samples" / "animation.gif", milliseconds=4 * MILLISECONDS)
+            animate(frames, RunFolder(snapshot.folder).animation, milliseconds=4 * MILLISECONDS)
         return Observation()
 
 

@@ -29,6 +29,7 @@ from pushforward.diagnostics.exam import (
 from pushforward.diagnostics.mode_collapse import Collapse, diagnose_mode_collapse
 from pushforward.diagnostics.oscillation import diagnose_oscillation
 from pushforward.observers.history import History
+from pushforward.run_folder import RunFolder
 from pushforward.streams import DATA
 
 SETTLED = 0.25  # of the run: before it, few modes and an eager critic are how training begins
@@ -86,7 +87,7 @@ class AdversarialHealth(Observer):
         seen = self._critic(model, z, samples, snapshot.clock)
         gradient = judge.generator_gradient(model, self._draw(snapshot.device))
         metrics |= _dead(layers) | _figures(seen, gradient, sigmoid=self.sigmoid)
-        history = History(snapshot.folder / "diagnosis.jsonl", snapshot.clock.step)
+        history = History(RunFolder(snapshot.folder).diagnosis, snapshot.clock.step)
         history.add(
             modes=counts.tolist(),
             due=self._reference.due(int(counts.sum())),

@@ -10,6 +10,7 @@ from pushforward.abilities import Samples, offers
 from pushforward.core import Clock, Observation, Observer, Snapshot
 from pushforward.pictures.points import Scene, scatter
 from pushforward.pictures.tiles import grid, save_picture
+from pushforward.run_folder import RunFolder
 
 SHOWN = 2500  # points of the model; as many as the papers count modes by
 
@@ -34,7 +35,7 @@ class SamplePictures(Observer):
         torch.manual_seed(0)  # the loop puts the run's own random state back
         with torch.no_grad():
             images = model.sample(self.n)
-        folder = snapshot.folder / "samples"
+        folder = RunFolder(snapshot.folder).samples
         folder.mkdir(exist_ok=True)
         save_picture(grid(images), folder / f"step-{snapshot.clock.step:07d}.png")
         return Observation()
@@ -66,7 +67,7 @@ class PointPictures(Observer):
         torch.manual_seed(0)  # the loop puts the run's own random state back
         with torch.no_grad():
             points = model.sample(self.n)
-        folder = snapshot.folder / "samples"
+        folder = RunFolder(snapshot.folder).samples
         folder.mkdir(exist_ok=True)
         step = snapshot.clock.step
         save_picture(scatter(self._scene, points, title=f"step {step:,}"), folder / f"step-{step:07d}.png")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pushforward.run_folder import RunFolder
+
 
 def write_report(folder: Path, out: Path | None = None) -> Path:
     """Write RUN/report.html, or `out`, in one step, and return its path.
@@ -15,6 +17,6 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
     from pushforward.report.facts import read_facts
     from pushforward.report.page import render
 
-    path = out or folder / "report.html"
+    path = out or RunFolder(folder).report
     write_durably(path, render(read_facts(folder)).encode())
     return path

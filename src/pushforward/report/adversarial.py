@@ -10,6 +10,7 @@ from pushforward.diagnostics.mode_collapse import STARVED
 from pushforward.files import read_metrics
 from pushforward.report import svg
 from pushforward.report.facts import Facts
+from pushforward.run_folder import RunFolder
 
 NAMED = 12  # bars that have room for a name
 MOST_BYTES = 3_000_000  # of an animation inside the page
@@ -29,7 +30,7 @@ class ModeBars:
 
 def mode_bars(facts: Facts) -> ModeBars | None:
     """The last histogram of a run over modes or cells; None where none was kept."""
-    rows = [row for row in read_metrics(facts.folder / "diagnosis.jsonl") if row.get("modes")]
+    rows = [row for row in read_metrics(RunFolder(facts.folder).diagnosis) if row.get("modes")]
     if not rows:
         return None
     counts, due = rows[-1]["modes"], rows[-1]["due"]
@@ -49,8 +50,8 @@ def mode_bars(facts: Facts) -> ModeBars | None:
 def animation(facts: Facts) -> str | None:
     """The moving picture of samples on the critic's landscape, inside the page; only of points in the
     plane."""
-    path = facts.folder / "samples" / "animation.gif"
-    if not (facts.folder / "samples" / "frames").is_dir() or not path.is_file():
+    path = RunFolder(facts.folder).animation
+    if not RunFolder(facts.folder).frames.is_dir() or not path.is_file():
         return None
     content = path.read_bytes()
     if len(content) > MOST_BYTES:

@@ -22,6 +22,7 @@ from pushforward.files import read_metrics
 from pushforward.models.model import Model
 from pushforward.models.store import load
 from pushforward.observers.findings import read_findings
+from pushforward.run_folder import RunFolder
 from pushforward.runs.data import load_data, prepared, read_run
 from pushforward.runs.reopen import changed_data, pick
 
@@ -94,11 +95,11 @@ def read_facts(folder: Path) -> Facts:
     return Facts(
         folder,
         config,
-        read_metrics(folder / "metrics.jsonl"),
-        finished=(folder / "DONE").exists(),
-        running=_running(folder / "LOCK"),
+        read_metrics(RunFolder(folder).metrics),
+        finished=RunFolder(folder).finished,
+        running=_running(RunFolder(folder).lock),
         findings=_findings(folder, notes),
-        best=_json(folder / "best" / "model.json"),
+        best=_json(RunFolder(folder).best.model),
         model=model,
         data=data,
         evaluation=evaluation,
@@ -169,7 +170,7 @@ def _kept(folder: Path, model: Model, evaluation: Evaluation, notes: list[str]) 
 
 
 def _model(folder: Path, notes: list[str]) -> Model | None:
-    if not (folder / "model.json").is_file():
+    if not RunFolder(folder).model.is_file():
         notes.append("no model is saved yet, so there are no pictures and no measurements of it")
         return None
     try:
@@ -206,7 +207,7 @@ def _of_stream(config: RunConfig, splits: Splits) -> StreamData:
 def _findings(folder: Path, notes: list[str]) -> list[Finding]:
     order = {"critical": 0, "warning": 1, "info": 2}
     try:
-        return sorted(read_findings(folder / "findings.json"), key=lambda f: order.get(f.severity, 3))
+        return sorted(read_findings(RunFolder(folder).findings), key=lambda f: order.get(f.severity, 3))
     except (ValueError, TypeError) as error:
         notes.append(f"findings.json is damaged ({error})")
         return []

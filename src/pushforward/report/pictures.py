@@ -27,6 +27,7 @@ from pushforward.report import svg
 from pushforward.report.facts import Facts
 from pushforward.report.points import Cloud, cloud
 from pushforward.report.words import number
+from pushforward.run_folder import RunFolder
 from pushforward.runs.reopen import pick
 
 FRAMES = 8
@@ -89,7 +90,7 @@ class Bars:
 
 def film(folder: Path, size: tuple[int, ...] | None, *, but: int | None = None) -> list[Frame]:
     """Sample pictures of the training, at most FRAMES, evenly spread; but the last one if of step `but`."""
-    paths = sorted((folder / "samples").glob("step-*.png"))
+    paths = sorted(RunFolder(folder).samples.glob("step-*.png"))
     if len(paths) > 1 and _step(paths[-1]) - _step(paths[-2]) < 0.2 * (_step(paths[1]) - _step(paths[0])):
         del paths[-2]  # taken just before the end
     if paths and _step(paths[-1]) == but:

@@ -11,6 +11,7 @@ from pushforward.config import RunConfig
 from pushforward.data.kinds import Kind
 from pushforward.files import read_metrics
 from pushforward.methods import find_method
+from pushforward.run_folder import RunFolder
 from pushforward.runs.data import recorded
 
 
@@ -19,7 +20,7 @@ def model_card(folder: Path, config: RunConfig, *, samples: bool = True) -> str:
 
     samples: whether the method can sample; one that cannot is shown reconstructing.
     """
-    rows = read_metrics(folder / "metrics.jsonl")
+    rows = read_metrics(RunFolder(folder).metrics)
     last = {k: v for row in rows for k, v in row.items() if isinstance(v, float) and "/" in k}
     figures = "\n".join(f"| `{k}` | {v:.4g} |" for k, v in last.items())
     data = recorded(config)

@@ -17,6 +17,7 @@ from pushforward.config import RunConfig, read_config
 from pushforward.data import Dataset, Splits, load_splits
 from pushforward.data.dataset import split_validation
 from pushforward.errors import UserError
+from pushforward.run_folder import RunFolder
 from pushforward.streams import build
 
 VALIDATION = 0.05  # share of the training data that chooses the best weights, where a method chooses any
@@ -46,7 +47,7 @@ class Prepared:
 
 def read_run(folder: Path) -> RunConfig:
     """The config of a run folder. Raises UserError if it is none."""
-    path = folder / "config.yaml"
+    path = RunFolder(folder).config
     if not folder.is_dir():
         raise UserError(f"RUN: there is no folder {folder}; expected one that `pushforward train` made")
     if not path.is_file():

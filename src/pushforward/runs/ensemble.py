@@ -21,13 +21,13 @@ from pushforward.errors import RunFailed, Stopped, UserError
 from pushforward.files import read_metrics, write_durably
 from pushforward.models.store import described, load, publish
 from pushforward.randomness import aside
+from pushforward.run_folder import RunFolder
 from pushforward.runs.card import model_card
 from pushforward.runs.data import Prepared
 from pushforward.streams import DATA
 from pushforward.training.distributed import World
 from pushforward.training.folder import StopSignals
 
-MIXTURE = "mixture.json"
 FORMAT = 1
 
 
@@ -50,7 +50,7 @@ StartComponent = Callable[[RunConfig, Path, Prepared, Weighting], ComponentRun]
 
 def read_mixture(folder: Path) -> dict[str, Any] | None:
     """`mixture.json` of a run folder; None where it has none."""
-    path = folder / MIXTURE
+    path = RunFolder(folder).mixture
     content: dict[str, Any] | None = json.loads(path.read_text()) if path.is_file() else None
     return content
 
@@ -89,8 +89,8 @@ class EnsembleRun:
 
     def take_up(self) -> None:
         """Go on after the last component that finished, or inside the one that did not."""
-        (self.folder / "DONE").unlink(missing_ok=True)
-        done = sum((self._home(i) / "DONE").exists() for i in range(self.recipe.components))
+        RunFolder(self.folder).done.unlink(missing_ok=True)
+        done = sum(RunFolder(self._home(i)).finished for i in range(self.recipe.components))
         self.say(f"resumed {self.folder} after {done} of {self.recipe.components} components")
 
     def finish(self) -> Path:
@@ -108,13 +108,13 @@ class EnsembleRun:
             remember=self._remember,
         ):
             stages.append(stage)
-            last = not (self._home(stage.index + 1) / "DONE").exists()
+            last = not RunFolder(self._home(stage.index + 1)).finished
             if self.world.main and last:  # a resume passes by what was shown before
                 self._show(stages)
         if self.world.main:
             card = model_card(self.folder, self.config)
-            write_durably(self.folder / "README.md", card.encode())
-            write_durably(self.folder / "DONE", b"")
+            write_durably(RunFolder(self.folder).card, card.encode())
+            write_durably(RunFolder(self.folder).done, b"")
         self.world.barrier()
         return self.folder
 
@@ -128,18 +128,18 @@ class EnsembleRun:
     # -- components ------------------------------------------------------------------------------
 
     def _home(self, index: int) -> Path:
-        return self.folder / "components" / f"{index:02d}"
+        return RunFolder(self.folder).component(index).path
 
     def _train(self, index: int, weighting: Weighting) -> Algorithm:
         """The component as it was published, whether it was trained now or before."""
         home = self._home(index)
-        if not (home / "DONE").exists():
+        if not RunFolder(home).finished:
             self.say(f"component {index + 1} of {self.recipe.components}")
             config = self._component_config(index)
             part = {"component": index, "of": self.config.method}
             data = replace(self.data, provenance={**self.data.provenance, **part})
             config.provenance = dict(data.provenance)
-            begun = any((home / "checkpoints").glob("step-*"))
+            begun = RunFolder(home).begun
             run = self.component(config, home, data, weighting)
             with self._spoken_for(home):
                 run.take_up() if begun else run.begin()
@@ -163,7 +163,7 @@ class EnsembleRun:
 
     def _steps(self, index: int) -> int | None:
         """Of a component that was begun with --minutes: what they were timed to be, if that was reached."""
-        path = self._home(index) / "config.yaml"
+        path = RunFolder(self._home(index)).config
         return read_config(path).train.steps if path.is_file() else None
 
     def _agree_on_steps(self, index: int) -> None:
@@ -174,7 +174,7 @@ class EnsembleRun:
 
     def _remember(self, index: int, compute: Callable[[], Weighting]) -> Weighting:
         """The weighting of a component, from its folder; computed and written down if it is not there."""
-        path = self._home(index) / "weights.safetensors"
+        path = RunFolder(self._home(index)).row_weights
         if self.world.main and not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             with StopSignals() as signals:
@@ -224,7 +224,7 @@ class EnsembleRun:
         """A row for each component: its last losses, and how its data were weighted."""
         rows, seconds, images = [], 0.0, 0
         for stage in stages:
-            own = read_metrics(self._home(stage.index) / "metrics.jsonl")
+            own = read_metrics(RunFolder(self._home(stage.index)).metrics)
             last = {k: v for row in own for k, v in row.items()}
             seconds, images = seconds + last.get("seconds", 0.0), images + last.get("images", 0)
             row: dict[str, Any] = {"step": (stage.index + 1) * (self.config.train.steps or 0)}
@@ -234,7 +234,7 @@ class EnsembleRun:
                 row["info/classifier_accuracy"] = stage.weighting.accuracy
             rows.append({**row, "seconds": round(seconds, 3), "images": images})
         text = "".join(json.dumps(row) + "\n" for row in rows)
-        write_durably(self.folder / "metrics.jsonl", text.encode())
+        write_durably(RunFolder(self.folder).metrics, text.encode())
 
     def _write_mixture(self, stages: list[Stage]) -> None:
         if not self.world.main:
@@ -251,11 +251,11 @@ class EnsembleRun:
             for stage in stages
         ]
         content = {"format": FORMAT, "identity": self.identity, "components": components}
-        write_durably(self.folder / MIXTURE, (json.dumps(content, indent=1) + "\n").encode())
+        write_durably(RunFolder(self.folder).mixture, (json.dumps(content, indent=1) + "\n").encode())
 
     def _write_config(self) -> None:
         if self.world.main:
-            write_durably(self.folder / "config.yaml", self.config.to_yaml().encode())
+            write_durably(RunFolder(self.folder).config, self.config.to_yaml().encode())
 
 
 def refuse_component(folder: Path, config: RunConfig) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pushforward.config import RunConfig
 from pushforward.errors import UserError
+from pushforward.run_folder import RunFolder
 from pushforward.training.distributed import World
 from pushforward.training.folder import locked
 
@@ -44,7 +45,7 @@ def refuse_occupied(folder: Path) -> None:
     """Raise UserError if the folder holds a run already, or anything that no run wrote."""
     if not folder.is_dir():
         raise UserError(f"--run: {folder} is a file; name a folder that does not exist yet")
-    if any((folder / "checkpoints").glob("step-*")) or (folder / "mixture.json").exists():
+    if RunFolder(folder).begun or RunFolder(folder).mixture.exists():
         raise UserError(
             f"--run: {folder} already holds a run; continue it with `pushforward train --resume {folder}` "
             "or name another folder"

@@ -17,6 +17,7 @@ from pushforward.data.kinds import size_of
 from pushforward.errors import UserError
 from pushforward.models.model import Model
 from pushforward.models.store import Which, load
+from pushforward.run_folder import RunFolder
 from pushforward.runs.data import load_stream, prepared, read_run, recorded
 from pushforward.streams import option_of
 
@@ -39,7 +40,7 @@ class Shown:
 def open_run(folder: Path, *, which: Which = "last") -> tuple[RunConfig, Model]:
     """The config and the model of a run. Raises UserError where the folder is none, or has no model yet."""
     config = read_run(folder)
-    if which == "last" and not (folder / "model.json").is_file():
+    if which == "last" and not RunFolder(folder).model.is_file():
         raise UserError(
             f"RUN: {folder} has no model yet (no model.json); let the training reach its first checkpoint, "
             f"or continue it with `pushforward train --resume {folder}`"

@@ -25,6 +25,7 @@ from pushforward.observers.choice import adversarial_observers, validation_for
 from pushforward.observers.findings import FindingsFile
 from pushforward.observers.samples import PointPictures, SamplePictures
 from pushforward.randomness import seed_everything
+from pushforward.run_folder import RunFolder
 from pushforward.runs.card import model_card
 from pushforward.runs.data import Prepared, prepare, read_run
 from pushforward.runs.ensemble import EnsembleRun, read_mixture, refuse_component
@@ -92,7 +93,7 @@ def resume(folder: Path, changes: Mapping[str, Any], progress: Progress) -> Path
     config = read_run(folder)
     refuse_component(folder, config)
     _refuse_other_length(config, changes)
-    if (folder / "DONE").exists() and changes.get("steps", 0) <= (config.train.steps or 0):
+    if RunFolder(folder).finished and changes.get("steps", 0) <= (config.train.steps or 0):
         progress.say(f"{folder} is finished ({config.train.steps} steps); nothing to do")
         return folder
     for name, value in changes.items():
@@ -181,7 +182,7 @@ class _Run:
         algorithm.check_batch(options.batch_size // self.world.size)
         best = Best(self.folder, algorithm.selector, self.about) if algorithm.selector else None
         findings = FindingsFile(
-            self.folder / "findings.json",
+            RunFolder(self.folder).findings,
             tell=self.progress.found,
             rerun=f"pushforward train --config {shlex.quote(str(self.folder / 'config.yaml'))}",
         )
@@ -223,7 +224,7 @@ class _Run:
         """Go on from the newest whole checkpoint, if the data are still the same."""
         self.trainer.resume()
         _refuse_fewer_steps(self.config, self.trainer.clock.step)
-        (self.folder / "DONE").unlink(missing_ok=True)
+        RunFolder(self.folder).done.unlink(missing_ok=True)
         self._write_config()
         self.progress.say(f"resumed {self.folder} at step {self.trainer.clock.step}")
 
@@ -241,8 +242,8 @@ class _Run:
         if self.world.main:
             samples = offers(self.trainer.algorithm, Samples)
             card = model_card(self.folder, self.config, samples=samples)
-            write_durably(self.folder / "README.md", card.encode())
-            write_durably(self.folder / "DONE", b"")
+            write_durably(RunFolder(self.folder).card, card.encode())
+            write_durably(RunFolder(self.folder).done, b"")
         self.world.barrier()  # leave together: a process whose peer hangs up first may abort
         return self.folder
 
@@ -270,7 +271,7 @@ class _Run:
 
     def _write_config(self) -> None:
         if self.world.main:
-            write_durably(self.folder / "config.yaml", self.config.to_yaml().encode())
+            write_durably(RunFolder(self.folder).config, self.config.to_yaml().encode())
 
 
 def _sampling(data: Dataset, every: int) -> Observer:
@@ -305,9 +306,9 @@ def _recorded_identity(folder: Path) -> Mapping[str, Any] | None:
     mixture = read_mixture(folder)
     if mixture is not None:
         return mixture["identity"]
-    if not any((folder / "checkpoints").glob("step-*")):
+    if not RunFolder(folder).begun:
         return None
-    recorded = newest_checkpoint(folder / "checkpoints")[1].values["identity"]
+    recorded = newest_checkpoint(RunFolder(folder).checkpoints)[1].values["identity"]
     method, options = migrate(recorded["method"], recorded["options"])
     return {**recorded, "method": method, "options": options}
 

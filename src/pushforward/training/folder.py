@@ -15,12 +15,13 @@ from types import FrameType
 from typing import Any
 
 from pushforward.errors import UserError
+from pushforward.run_folder import RunFolder
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder's LOCK. It goes with the process, however that dies. Raises UserError if it is held."""
-    path = folder / "LOCK"
+    path = RunFolder(folder).lock
     with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,6 +17,7 @@ from pushforward.core import Algorithm, Clock, Draw, Finding, Observer, Snapshot
 from pushforward.errors import Diverged, RunFailed, Stopped
 from pushforward.files import MetricsLog
 from pushforward.randomness import aside, random_state, restore_random_state
+from pushforward.run_folder import RunFolder
 from pushforward.training.checkpoint import (
     Checkpoint,
     newest_checkpoint,
@@ -110,7 +111,7 @@ class Trainer:
         forward = forward_context(settings.precision, self.device, self.world)
         self.stepper = Stepper(algorithm, self.players, self.optimizers, world=self.world, forward=forward)
         self.reports = Reports()
-        self.log = MetricsLog(folder / "metrics.jsonl")
+        self.log = MetricsLog(RunFolder(folder).metrics)
         self.seconds = 0.0
         self._since = time.monotonic()
 
@@ -272,7 +273,7 @@ class Trainer:
                 "extra": split_state(self.algorithm.state_dict())[1],
                 **local_values,
             }
-            root = self.folder / "checkpoints"
+            root = RunFolder(self.folder).checkpoints
             save_checkpoint(root, self.clock.step, Checkpoint({**self._tensors(), **local_tensors}, values))
             with self._published():
                 self.hooks.publish(self.algorithm, self.clock)
@@ -294,7 +295,7 @@ class Trainer:
 
     def resume(self) -> None:
         """Take up the newest whole checkpoint: everything but the number of steps, which is the caller's."""
-        path, checkpoint = newest_checkpoint(self.folder / "checkpoints")
+        path, checkpoint = newest_checkpoint(RunFolder(self.folder).checkpoints)
         refuse_other_number(self.algorithm, self.world, checkpoint.values, path)
         self.restore(checkpoint)
         if self.world.main:
@@ -322,7 +323,7 @@ class Trainer:
 
         They are undone so that a run of so many minutes equals the run of the step count it was given.
         """
-        _, start = newest_checkpoint(self.folder / "checkpoints")
+        _, start = newest_checkpoint(RunFolder(self.folder).checkpoints)
         self.algorithm.train()
         seconds = []
         for _ in range(TIMED_STEPS):

@@ -43,7 +43,6 @@ SHARED = {
 TOTAL = 15  # steps of all components
 
 
-MIXTURE = ensemble_run.MIXTURE
 
 
 class Killed(BaseException):
@@ -57,7 +56,7 @@ def begin(folder, progress=None, options=OPTIONS, **shared):
 
 def all_that_matters(folder: Path) -> dict[str, bytes]:
     """Weights and pictures of the mixture and of every component, the data's weights, and every figure."""
-    patterns = ("**/model.safetensors", "**/samples/*.png", "**/weights.safetensors", MIXTURE)
+    patterns = ("**/model.safetensors", "**/samples/*.png", "**/weights.safetensors")
     files = {str(p.relative_to(folder)): p.read_bytes() for pattern in patterns for p in folder.glob(pattern)}
     for path in folder.glob("**/metrics.jsonl"):
         rows = [{k: v for k, v in row.items() if k != "seconds"} for row in read_metrics(path)]
@@ -211,7 +210,7 @@ def test_looking_leaves_no_trace(whole, tmp_path):
 
 
 def test_the_folder_holds_what_it_promises(whole):
-    content = json.loads((whole / MIXTURE).read_text())
+    content = json.loads((whole / "mixture.json").read_text())
     assert [c["folder"] for c in content["components"]] == [f"components/{i:02d}" for i in range(3)]
     assert [c["weight"] for c in content["components"]] == pytest.approx([1 / 3] * 3)
     assert [c["beta"] for c in content["components"]] == pytest.approx([1, 1 / 2, 1 / 3])

@@ -1,0 +1,120 @@
+"""The names of everything in a run folder, in one place. Torch-free.
+
+What each file holds is a table in docs/design.md. Who writes or reads one asks for it here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run folder, which need not exist. Every property is a path."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """What was asked."""
+        return self.path / "config.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        """A row for each logged step."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """A folder for each checkpoint, step-NNNNNNN."""
+        return self.path / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """What `load` needs to know of the published weights."""
+        return self.path / "model.json"
+
+    @property
+    def weights(self) -> Path:
+        """The published weights."""
+        return self.path / "model.safetensors"
+
+    @property
+    def best(self) -> RunFolder:
+        """`model` and `weights` again, by the validation metric."""
+        return RunFolder(self.path / "best")
+
+    @property
+    def samples(self) -> Path:
+        """Pictures as training went on, step-NNNNNNN.png."""
+        return self.path / "samples"
+
+    @property
+    def frames(self) -> Path:
+        """Frames of an animation of points in the plane."""
+        return self.samples / "frames"
+
+    @property
+    def animation(self) -> Path:
+        """Training as a moving picture."""
+        return self.samples / "animation.gif"
+
+    @property
+    def diagnosis(self) -> Path:
+        """What the diagnosis measured at each look."""
+        return self.path / "diagnosis.jsonl"
+
+    @property
+    def findings(self) -> Path:
+        """What each diagnosis found when it last looked."""
+        return self.path / "findings.json"
+
+    @property
+    def evaluation(self) -> Path:
+        """What `evaluate` measured last."""
+        return self.path / "evaluation.json"
+
+    @property
+    def mixture(self) -> Path:
+        """Of an ensemble: how its components are mixed."""
+        return self.path / "mixture.json"
+
+    def component(self, index: int) -> RunFolder:
+        """Of an ensemble: the run of one component."""
+        return RunFolder(self.path / "components" / f"{index:02d}")
+
+    @property
+    def row_weights(self) -> Path:
+        """Of a component: how its training rows are weighted."""
+        return self.path / "weights.safetensors"
+
+    @property
+    def report(self) -> Path:
+        """The HTML page."""
+        return self.path / "report.html"
+
+    @property
+    def card(self) -> Path:
+        """The model card."""
+        return self.path / "README.md"
+
+    @property
+    def lock(self) -> Path:
+        """Held while a process trains."""
+        return self.path / "LOCK"
+
+    @property
+    def done(self) -> Path:
+        """Present where the run is finished."""
+        return self.path / "DONE"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is over."""
+        return self.done.exists()
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return any(self.checkpoints.glob("step-*"))
