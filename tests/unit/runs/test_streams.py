@@ -11,16 +11,22 @@ import torch
 import yaml
 
 import pushforward
+from pushforward.algorithms.gan import GAN
 from pushforward.cli import main
 from pushforward.config import RunConfig, TrainOptions, config_from
+from pushforward.core import Clock, Snapshot
 from pushforward.errors import Diverged, UserError
 from pushforward.models.store import described
+from pushforward.observers.choice import adversarial_observers
+from pushforward.observers.health import AdversarialHealth
 from pushforward.recipes.vae import VAERecipe
 from pushforward.report import write_report
 from pushforward.runs.reopen import images_for, open_run
 from pushforward.runs.run import Progress, resume, start
 from pushforward.streams import build
 from pushforward.training.checkpoint import newest_checkpoint, save_checkpoint
+from tests.runs import build as small
+from tests.runs import small_images
 from tests.two_streams import TranslatorRecipe, registered
 from tests.unit.report.test_page import Reader
 
@@ -258,6 +264,24 @@ def test_a_nan_is_told_with_the_rows_of_both_streams(sources, tmp_path, monkeypa
     monkeypatch.setattr(two_streams.Translator, "reconstruct", lambda self, x: self.back.weight.sum() * x / 0)
     with pytest.raises(Diverged, match=r"on the batch of a \(row \d+.* and 2 more\) and b \(row \d+"):
         start(config(tmp_path / "run", sources), Progress())
+
+
+class DrawsB(GAN):
+    """A GAN of the stream b, in a run that has two."""
+
+    def step(self, draw):
+        """That of a GAN."""
+        return super().step(lambda name="data", n=None: draw("b", n))
+
+
+def test_an_adversarial_method_is_looked_at_with_the_streams_that_its_step_draws(tmp_path):
+    algorithm = small("gan", SHAPES["a"]).eval()
+    algorithm.__class__ = DrawsB
+    data = {"a": small_images(40), "b": small_images(40)}
+    made = adversarial_observers(algorithm, data, config(tmp_path, {}, "gan", data_of={}), steps=4)
+    health = next(observer for observer in made if isinstance(observer, AdversarialHealth))
+    seen = health.observe(Snapshot(algorithm, Clock(1, 4), tmp_path, torch.device("cpu")))
+    assert seen.metrics["generator_gradient"] > 0
 
 
 def test_shapes_are_described_for_old_readers_where_they_can_be():
