@@ -25,7 +25,8 @@ import torch
 from pushforward.algorithms.estimator_vae import EstimatorVAE
 from pushforward.data import Dataset, Stream, load_splits
 from pushforward.recipes.estimator_vae import EstimatorVAERecipe
-from pushforward.training.loop import LoopSettings, Trainer
+from pushforward.training.loop import Trainer
+from pushforward.training.settings import LoopSettings
 
 BATCH, HIDDEN, LATENT, DRAWS = 100, 512, 16, 8
 Steps = Callable[[int], None]

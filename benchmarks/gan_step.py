@@ -31,8 +31,9 @@ from pushforward.core import Algorithm
 from pushforward.data import Dataset, Stream, load_splits
 from pushforward.methods import recipe_class
 from pushforward.networks.layers import ChannelsLast, count_parameters
-from pushforward.training.loop import LoopSettings, Trainer
+from pushforward.training.loop import Trainer
 from pushforward.training.precision import Precision
+from pushforward.training.settings import LoopSettings
 from pushforward.views import ViewedCritic
 
 BATCH: dict[Method, int] = {"gan": 64, "wgan-gp": 64, "r3gan": 64, "toy": 512, "script": 64}

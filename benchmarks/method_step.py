@@ -24,7 +24,8 @@ import torch
 
 from pushforward.data import Dataset, Stream, load_splits
 from pushforward.methods import recipe_class
-from pushforward.training.loop import LoopSettings, Trainer
+from pushforward.training.loop import Trainer
+from pushforward.training.settings import LoopSettings
 
 CONTENDERS: dict[str, tuple[str, dict[str, Any]]] = {
     "gan": ("gan", {}),

@@ -58,7 +58,8 @@ def quick_bound(model: VAE, x: Tensor) -> float:
 def train_ours(images: Dataset, validation: Tensor, seconds: float, seed: int) -> tuple[VAE, int]:
     """Train through the library's own loop; the time includes validation."""
     from pushforward.data import Stream
-    from pushforward.training.loop import LoopSettings, Trainer
+    from pushforward.training.loop import Trainer
+    from pushforward.training.settings import LoopSettings
 
     torch.manual_seed(seed)
     model = fresh(images)

@@ -24,8 +24,9 @@ import torch.nn.functional as F
 
 from pushforward.data import Dataset, Stream, load_splits
 from pushforward.recipes.vae import VAERecipe
-from pushforward.training.loop import LoopSettings, Trainer
+from pushforward.training.loop import Trainer
 from pushforward.training.precision import Precision
+from pushforward.training.settings import LoopSettings
 
 BATCH, HIDDEN, LATENT = 100, 512, 16
 Steps = Callable[[int], None]

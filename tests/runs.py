@@ -13,7 +13,8 @@ from pushforward.data import Dataset, Scan, Stream
 from pushforward.methods import METHODS, recipe_class
 from pushforward.randomness import seed_everything
 from pushforward.training.distributed import World
-from pushforward.training.loop import LoopSettings, Trainer
+from pushforward.training.loop import Trainer
+from pushforward.training.settings import LoopSettings
 
 # What makes a method small enough for a test. A new method without an entry is tested at its defaults.
 TINY: dict[str, Any] = {"latent_dim": 3, "hidden": (16,)}

@@ -117,7 +117,7 @@ def _train(config: RunConfig) -> None:
 def _refuse_another(config: RunConfig, folder: Path) -> None:
     """A restart goes on with its own run only, not with one that was there before."""
     from pushforward.runs.data import read_run
-    from pushforward.runs.run import identity
+    from pushforward.runs.identity import identity
 
     run = read_run(folder)
     if config.train.validation is None:
@@ -137,6 +137,7 @@ def _resume(folder: Path, method: str | None, argv: list[str], named: Named) -> 
     from pushforward.cli.progress import TrainingDisplay
     from pushforward.runs import run as runs
     from pushforward.runs.data import read_run
+    from pushforward.runs.identity import RESUMABLE
 
     was = read_run(folder)
     if method not in (None, was.method):
@@ -146,14 +147,14 @@ def _resume(folder: Path, method: str | None, argv: list[str], named: Named) -> 
     asked = _parse(was.method, argv, was, named)
     changes = {
         name: getattr(asked.train, name)
-        for name in runs.RESUMABLE
+        for name in RESUMABLE
         if getattr(asked.train, name) != getattr(was.train, name)
     }
     allowed = dataclasses.replace(was, train=dataclasses.replace(was.train, **changes))
     others = differences(asked.to_dict(), allowed.to_dict())
     if others:
         raise UserError(
-            f"--resume: takes only {', '.join('--' + n.replace('_', '-') for n in runs.RESUMABLE)} "
+            f"--resume: takes only {', '.join('--' + n.replace('_', '-') for n in RESUMABLE)} "
             f"besides; {'; '.join(others)}"
         )
     with TrainingDisplay() as display:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from jaxtyping import Float, UInt8
-from PIL import Image
+from jaxtyping import UInt8
 from torch import Tensor
 
 from pushforward.abilities import Decodes, Encodes, Reconstructs, Samples
@@ -21,34 +16,20 @@ from pushforward.evaluation import Evaluation, active
 from pushforward.metrics.pixels import mean_squared_error
 from pushforward.models.latents import Codes, codes, plane, traverse
 from pushforward.models.model import Model
-from pushforward.pictures.points import without_axes
-from pushforward.pictures.tiles import grid
 from pushforward.report import svg
 from pushforward.report.facts import Facts
+from pushforward.report.film import Frame, film
+from pushforward.report.inline import tiles
 from pushforward.report.points import Cloud, cloud
 from pushforward.report.words import number
-from pushforward.run_folder import RunFolder
 from pushforward.runs.reopen import pick
 
-FRAMES = 8
-FRAME_SIDE, POINTS_SIDE = 400, 330  # pixels, of a picture that is no grid of images, or is of points
-FILM_SIDE = 4  # images a side of one frame, out of the 8 of a samples/step-*.png
 GRID = 64
 PAIRS = 12
 ROWS = 10  # latent dimensions walked along
 WALK = 9
 MAP_POINTS = 1000
 PLANE_SIDE = 15
-CELL = 56  # pixels: smaller images are enlarged by a whole factor, so that a browser need not smear them
-MOST_CELL = 96  # pixels: larger ones are reduced, so that the page stays small
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Samples at one step."""
-
-    step: int
-    uri: str
 
 
 @dataclass(frozen=True)
@@ -86,25 +67,6 @@ class Bars:
     svg: str
     dims: int
     active: int
-
-
-def film(folder: Path, size: tuple[int, ...] | None, *, but: int | None = None) -> list[Frame]:
-    """Sample pictures of the training, at most FRAMES, evenly spread; but the last one if of step `but`."""
-    paths = sorted(RunFolder(folder).samples.glob("step-*.png"))
-    if len(paths) > 1 and _step(paths[-1]) - _step(paths[-2]) < 0.2 * (_step(paths[1]) - _step(paths[0])):
-        del paths[-2]  # taken just before the end
-    if paths and _step(paths[-1]) == but:
-        del paths[-1]
-    if len(paths) > FRAMES:
-        paths = [paths[round(i * (len(paths) - 1) / (FRAMES - 1))] for i in range(FRAMES)]
-    frames = []
-    for path in paths:
-        try:
-            with Image.open(path) as file:
-                frames.append(Frame(_step(path), data_uri(_corner(file, size))))
-        except (OSError, SyntaxError):
-            continue
-    return frames
 
 
 def sample_grid(model: Model) -> str | None:
@@ -197,18 +159,6 @@ def latent_map(found: Codes, shown: Dataset) -> LatentMap | None:
     return LatentMap(drawing, how, len(z), classes, more)
 
 
-def tiles(images: Float[Tensor, "n c h w"], *, columns: int | None = None) -> str:
-    """Float images in [-1, 1] as one picture with transparent gaps."""
-    return data_uri(_tiled(images, columns))
-
-
-def data_uri(picture: Image.Image) -> str:
-    """A picture as a PNG that needs no file."""
-    content = io.BytesIO()
-    picture.save(content, format="PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
-
-
 def _palette(
     labels: Sequence[int] | None, classes: Sequence[str] | None
 ) -> tuple[tuple[tuple[str, str], ...], list[str] | str]:
@@ -217,40 +167,6 @@ def _palette(
         return (), svg.FIRST
     legend = tuple(zip(classes, svg.CLASSES, strict=False))
     return legend, [svg.CLASSES[i] if i < len(svg.CLASSES) else svg.OTHER for i in labels]
-
-
-def _corner(picture: Image.Image, size: tuple[int, ...] | None) -> Image.Image:
-    """The first FILM_SIDE x FILM_SIDE images of a grid of 8 x 8; any other picture as a whole."""
-    columns, pad = 8, 2
-    if size is not None and len(size) == 1:
-        frame = _reduced(without_axes(picture), POINTS_SIDE / max(picture.size))
-        return frame.quantize(64)  # a quarter of the bytes, and no eye sees it
-    if size is None or picture.size != tuple(columns * (side + pad) + pad for side in (size[2], size[1])):
-        return _reduced(picture, FRAME_SIDE / max(picture.size))
-    _, h, w = size
-    array = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
-    whole = array.view(picture.height, picture.width, -1).permute(2, 0, 1)
-    boxes = [(pad + i * (h + pad), pad + j * (w + pad)) for i in range(FILM_SIDE) for j in range(FILM_SIDE)]
-    images = torch.stack([whole[:, top : top + h, left : left + w] for top, left in boxes])
-    return _tiled(to_float(images), FILM_SIDE)
-
-
-def _tiled(images: Tensor, columns: int | None) -> Image.Image:
-    side = min(images.shape[2:])
-    pad, scale = max(1, side // 14), max(1, -(-CELL // side))
-    return _reduced(grid(images, columns=columns, pad=pad, clear=True, scale=scale), MOST_CELL / side)
-
-
-def _reduced(picture: Image.Image, factor: float) -> Image.Image:
-    if factor >= 1:
-        return picture
-    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
-    return picture.resize(size, Image.Resampling.LANCZOS)
-
-
-def _step(path: Path) -> int:
-    digits = re.sub(r"\D", "", path.stem)
-    return int(digits) if digits else 0
 
 
 @dataclass(frozen=True)

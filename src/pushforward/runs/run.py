@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from pushforward.abilities import Samples, offers
-from pushforward.config import RunConfig, config_from, differences
+from pushforward.config import RunConfig, config_from
 from pushforward.core import Algorithm, Clock, Finding, Observer
 from pushforward.data import Dataset, Stream
 from pushforward.diagnostics.cures import collapse_cure
 from pushforward.ensembles.weighting import Weighting
 from pushforward.errors import UserError, did_you_mean
 from pushforward.files import write_durably
-from pushforward.methods import find_method, migrate
+from pushforward.methods import find_method
 from pushforward.models.store import Best, described, publish
 from pushforward.observers.choice import adversarial_observers, validation_for
 from pushforward.observers.findings import FindingsFile
@@ -28,16 +28,22 @@ from pushforward.randomness import seed_everything
 from pushforward.run_folder import RunFolder
 from pushforward.runs.card import model_card
 from pushforward.runs.data import Prepared, prepare, read_run
-from pushforward.runs.ensemble import EnsembleRun, read_mixture, refuse_component
+from pushforward.runs.ensemble import EnsembleRun, refuse_component
 from pushforward.runs.folder import choose_folder, claimed, no_empty_folder, refuse_occupied
+from pushforward.runs.identity import (
+    identity,
+    recorded_identity,
+    refuse_fewer_steps,
+    refuse_other_config,
+    refuse_other_data,
+    refuse_other_length,
+)
 from pushforward.streams import build
-from pushforward.training.checkpoint import newest_checkpoint
 from pushforward.training.distributed import World, join
-from pushforward.training.loop import Hooks, LoopSettings, Trainer
+from pushforward.training.loop import Trainer
+from pushforward.training.settings import Hooks, LoopSettings
 
 DEFAULT_STEPS = 5000
-# What `train --resume` may change: how long and where, never what.
-RESUMABLE = ("steps", "checkpoint_every", "sample_every", "device")
 
 
 @dataclass
@@ -92,7 +98,7 @@ def resume(folder: Path, changes: Mapping[str, Any], progress: Progress) -> Path
     """
     config = read_run(folder)
     refuse_component(folder, config)
-    _refuse_other_length(config, changes)
+    refuse_other_length(config, changes)
     if RunFolder(folder).finished and changes.get("steps", 0) <= (config.train.steps or 0):
         progress.say(f"{folder} is finished ({config.train.steps} steps); nothing to do")
         return folder
@@ -102,12 +108,12 @@ def resume(folder: Path, changes: Mapping[str, Any], progress: Progress) -> Path
     world, device = join(config.train.device)
     try:
         with claimed(folder, world):
-            recorded = _recorded_identity(folder)
+            recorded = recorded_identity(folder)
             if recorded is not None:
-                _refuse_other_config(config, folder, recorded)
+                refuse_other_config(config, folder, recorded)
             data = prepare(config)
             if recorded is not None:
-                _refuse_other_data(config, folder, data)
+                refuse_other_data(config, folder, data)
             run = _opened(config, folder, world, device, progress, data)
             if recorded is not None:
                 run.take_up()
@@ -223,7 +229,7 @@ class _Run:
     def take_up(self) -> None:
         """Go on from the newest whole checkpoint, if the data are still the same."""
         self.trainer.resume()
-        _refuse_fewer_steps(self.config, self.trainer.clock.step)
+        refuse_fewer_steps(self.config, self.trainer.clock.step)
         RunFolder(self.folder).done.unlink(missing_ok=True)
         self._write_config()
         self.progress.say(f"resumed {self.folder} at step {self.trainer.clock.step}")
@@ -277,60 +283,6 @@ class _Run:
 def _sampling(data: Dataset, every: int) -> Observer:
     """What shows samples of a model of these data."""
     return PointPictures(data.x, every=every) if len(data.shape) == 1 else SamplePictures(every=every)
-
-
-def identity(config: RunConfig) -> dict[str, Any]:
-    """What may not change between a checkpoint and its resume."""
-    content = config.to_dict()
-    train_options = {k: v for k, v in content["train"].items() if k not in (*RESUMABLE, "minutes", "run")}
-    return {"method": config.method, "train": train_options, "options": content["options"]}
-
-
-def _refuse_fewer_steps(config: RunConfig, done: int) -> None:
-    if config.train.steps is not None and config.train.steps < done:
-        raise UserError(f"--steps: {config.train.steps}, but {done} are done already; give at least as many")
-
-
-def _refuse_other_length(config: RunConfig, changes: Mapping[str, Any]) -> None:
-    """The components of an ensemble are equally long."""
-    steps = changes.get("steps", config.train.steps)
-    if find_method(config.method).kind == "ensemble" and steps != config.train.steps:
-        raise UserError(
-            f"--steps: {steps}, but the components of this ensemble take {config.train.steps} each; "
-            "leave it out or start a new run"
-        )
-
-
-def _recorded_identity(folder: Path) -> Mapping[str, Any] | None:
-    """The identity that a run was begun with; None where it was killed before it began."""
-    mixture = read_mixture(folder)
-    if mixture is not None:
-        return mixture["identity"]
-    if not RunFolder(folder).begun:
-        return None
-    recorded = newest_checkpoint(RunFolder(folder).checkpoints)[1].values["identity"]
-    method, options = migrate(recorded["method"], recorded["options"])
-    return {**recorded, "method": method, "options": options}
-
-
-def _refuse_other_data(config: RunConfig, folder: Path, data: Prepared) -> None:
-    changed = differences(data.provenance["data"], config.provenance.get("data", {}), "data.")
-    if changed:
-        raise UserError(
-            f"--resume: the data of {folder} changed since: {'; '.join(changed)}; put the old data "
-            "back or start a new run"
-        )
-
-
-def _refuse_other_config(config: RunConfig, folder: Path, recorded: Mapping[str, Any]) -> None:
-    # Options that are younger than the checkpoint were at their defaults then.
-    then = config_from(recorded, where=f"the checkpoint of {folder}")
-    changed = differences(identity(config), identity(then))
-    if changed:
-        raise UserError(
-            f"--resume: the config does not fit the checkpoint of {folder}: {'; '.join(changed)}; "
-            "put it back or start a new run"
-        )
 
 
 def _check_rates(algorithm: Algorithm, lr_of: Mapping[str, float]) -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
-from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from pushforward.core import Algorithm, Clock, Draw, Finding, Observer, Snapshot
+from pushforward.core import Algorithm, Clock, Observer, Snapshot
 from pushforward.errors import Diverged, RunFailed, Stopped
 from pushforward.files import MetricsLog
 from pushforward.randomness import aside, random_state, restore_random_state
@@ -31,55 +30,12 @@ from pushforward.training.folder import StopSignals, disk_is_full, require_space
 from pushforward.training.guard import NonFinite, Reports, check_finite
 from pushforward.training.observing import collected, refuse_equal_names
 from pushforward.training.optim import Averages, build_optimizers, set_rates
-from pushforward.training.precision import Precision, forward_context
+from pushforward.training.precision import forward_context
 from pushforward.training.ranks import align, gather_local, local_bytes, own_state, refuse_other_number
+from pushforward.training.settings import Hooks, LoopSettings, Source
 from pushforward.training.steps import Stepper
 
 TIMED_STEPS = 30
-
-
-class Source(Draw, Protocol):
-    """A data stream that knows its place."""
-
-    @property
-    def images(self) -> int:
-        """Images drawn so far, over all processes."""
-        ...
-
-    def state(self) -> dict[str, int]:
-        """Position of each named stream."""
-
-    def restore(self, state: Mapping[str, int]) -> None:
-        """Go back to a position."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoopSettings:
-    """How to run, as opposed to what. Periods are in steps; 0 means never.
-
-    rates: learning rates of single players, instead of their own. identity: JSON-able, kept in each
-    checkpoint, for the caller to compare when resuming.
-    """
-
-    checkpoint_every: int = 1000
-    log_every: int = 50
-    precision: Precision = "fp32"
-    seed: int = 0
-    rates: Mapping[str, float] = field(default_factory=dict)
-    identity: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """What the loop tells its caller: progress after a step, a logged row, what an observer found (nothing,
-    too), what all of them measured while the model is as published, publishing, naming a batch."""
-
-    progress: Callable[[Clock], None] = lambda clock: None
-    logged: Callable[[Mapping[str, Any]], None] = lambda row: None
-    found: Callable[[Observer, Sequence[Finding]], None] = lambda observer, findings: None
-    measured: Callable[[Snapshot, Mapping[str, float]], None] = lambda snapshot, metrics: None
-    publish: Callable[[Algorithm, Clock], None] = lambda algorithm, clock: None
-    describe_batch: Callable[[Mapping[str, int]], str] = lambda position: ""
 
 
 class Trainer:

@@ -11,7 +11,8 @@ from PIL import Image
 
 from pushforward.core import to_uint8
 from pushforward.pictures.tiles import grid, pairs, rows
-from pushforward.report.pictures import CELL, MOST_CELL, film, tiles
+from pushforward.report.film import film
+from pushforward.report.inline import CELL, MOST_CELL, tiles
 
 
 def opened(uri: str) -> Image.Image:

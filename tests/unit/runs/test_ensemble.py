@@ -43,8 +43,6 @@ SHARED = {
 TOTAL = 15  # steps of all components
 
 
-
-
 class Killed(BaseException):
     """What no handler catches."""
 

@@ -20,8 +20,8 @@ from pushforward.training import loop as loop_module
 from pushforward.training.checkpoint import newest_checkpoint
 from pushforward.training.folder import locked
 from pushforward.training.guard import NonFinite, Reports
-from pushforward.training.loop import Hooks
 from pushforward.training.optim import build_optimizers
+from pushforward.training.settings import Hooks
 from tests.runs import assert_same, small_images, trainer, weights
 
 
