@@ -28,7 +28,7 @@ def data_uri(picture: Image.Image) -> str:
 
 
 def tiled(images: Tensor, columns: int | None) -> Image.Image:
-    """Float images in [-1, 1], (n, c, h, w), as one picture whose cells are large enough, and not too large."""
+    """Float images in [-1, 1], (n, c, h, w), as one picture whose cells can be seen."""
     side = min(images.shape[2:])
     pad, scale = max(1, side // 14), max(1, -(-CELL // side))
     return reduced(grid(images, columns=columns, pad=pad, clear=True, scale=scale), MOST_CELL / side)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pushforward import __version__
 from pushforward.abilities import PreparesData, offers
@@ -142,3 +143,13 @@ def git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return run[0].stdout.strip() + ("+" if run[1].stdout.strip() else "")
+
+
+def describe_batch(rows: Mapping[str, Tensor], data: Mapping[str, Dataset]) -> str:
+    """The first few rows of a batch by their names, and their stream where there are several."""
+    said = []
+    for stream, own in rows.items():
+        names = ", ".join(data[stream].names[i] for i in own[:3].tolist())
+        names += f" and {len(own) - 3} more" if len(own) > 3 else ""
+        said.append(names if len(rows) == 1 else f"{stream} ({names})")
+    return f", on the batch of {' and '.join(said)}"

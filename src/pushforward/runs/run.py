@@ -27,7 +27,7 @@ from pushforward.observers.samples import PointPictures, SamplePictures
 from pushforward.randomness import seed_everything
 from pushforward.run_folder import RunFolder
 from pushforward.runs.card import model_card
-from pushforward.runs.data import Prepared, prepare, read_run
+from pushforward.runs.data import Prepared, describe_batch, prepare, read_run
 from pushforward.runs.ensemble import EnsembleRun, refuse_component
 from pushforward.runs.folder import choose_folder, claimed, no_empty_folder, refuse_occupied
 from pushforward.runs.identity import (
@@ -198,7 +198,7 @@ class _Run:
             found=findings.update,
             measured=best.consider if best else lambda snapshot, metrics: None,
             publish=lambda a, clock: publish(self.folder, a, {**self.about, "step": clock.step}),
-            describe_batch=lambda position: _describe_batch(
+            describe_batch=lambda position: describe_batch(
                 {name: stream.rows_of(name, start, options.batch_size) for name, start in position.items()},
                 self.data.train,
             ),
@@ -293,13 +293,3 @@ def _check_rates(algorithm: Algorithm, lr_of: Mapping[str, float]) -> None:
                 f"--lr.{name}: there is no player '{name}'{did_you_mean(name, players)}; "
                 f"this method has {', '.join(players)}"
             )
-
-
-def _describe_batch(rows: Mapping[str, Tensor], data: Mapping[str, Dataset]) -> str:
-    """The first few rows of a batch by their names, and their stream where there are several."""
-    said = []
-    for stream, own in rows.items():
-        names = ", ".join(data[stream].names[i] for i in own[:3].tolist())
-        names += f" and {len(own) - 3} more" if len(own) > 3 else ""
-        said.append(names if len(rows) == 1 else f"{stream} ({names})")
-    return f", on the batch of {' and '.join(said)}"
