@@ -23,26 +23,24 @@ from typing import Any
 import torch
 
 from pushforward.data import Dataset, Stream, load_splits
-from pushforward.methods import recipe_class
+from pushforward.methods import METHODS, recipe_class
+from pushforward.recipes.adversarial import AdversarialRecipe
 from pushforward.training.loop import Trainer
 from pushforward.training.settings import LoopSettings
 
-CONTENDERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "gan": ("gan", {}),
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "gan --noise 0.5": ("gan", {"noise": 0.5}),
-    "gan-minimax": ("gan-minimax", {}),
-    "lsgan": ("lsgan", {}),
-    "pacgan": ("pacgan", {}),
     "pacgan --pack 4": ("pacgan", {"pack": 4}),
-    "veegan": ("veegan", {}),
-    "r3gan": ("r3gan", {}),
-    "wgan": ("wgan", {}),
-    "wgan-gp": ("wgan-gp", {}),
-    "unrolled": ("unrolled", {}),
     "unrolled --first-order": ("unrolled", {"first_order": True}),
 }
 POINTS = {"latent_dim": 2, "hidden": (128, 128, 128)}
 IMAGES = {"width": 16}
+
+
+def contenders() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Every adversarial method that there is, and some with options."""
+    plain = [name for name in METHODS if issubclass(recipe_class(name), AdversarialRecipe)]
+    return {name: (name, {}) for name in plain} | VARIANTS
 
 
 def steps_of(method: str, options: dict[str, Any], data: Dataset, batch: int, folder: Path) -> Callable:
@@ -77,11 +75,12 @@ def main() -> None:
     data, batch, networks = (
         (load_splits("mnist5k").train, 64, IMAGES) if args.image else (load_splits("grid").train, 256, POINTS)
     )
-    times: dict[str, list[float]] = {label: [] for label in CONTENDERS}
+    chosen = contenders()
+    times: dict[str, list[float]] = {label: [] for label in chosen}
     with tempfile.TemporaryDirectory() as folder:
         runs = {
             label: steps_of(method, {**networks, **own}, data, batch, Path(folder))
-            for label, (method, own) in CONTENDERS.items()
+            for label, (method, own) in chosen.items()
         }
         counts = {}
         for label, run in runs.items():
