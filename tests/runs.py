@@ -24,6 +24,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "beta-vae": {**TINY, "delta": 2.0},  # the constraint that has a state
     "iwae": {**TINY, "k": 3},
     "ae": TINY,
+    "vq-vae": {**TINY, "codebook_size": 7, "codes": 2},
     **dict.fromkeys(("gan", "gan-minimax", "lsgan", "wgan", "wgan-gp", "veegan", "r3gan"), TINY),
     "unrolled": {**TINY, "unroll": 2},
     "pacgan": {**TINY, "pack": 3},
@@ -50,6 +51,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         "discrete-vae",
         {**TINY, "latent": "gaussian", "estimator": "rloo", "samples": 3},
     ),
+    "vq-vae, conv": ("vq-vae", {"network": "conv", "width": 4, "latent_dim": 3, "codebook_size": 7}),
     "flow-matching, unet": ("flow-matching", {"network": "unet", "width": 4, "sampler_steps": 3}),
 }
 METHOD_NAMES = [*(m.name for m in METHODS.values() if m.kind == "algorithm"), *VARIANTS]

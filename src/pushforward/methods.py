@@ -64,6 +64,12 @@ METHODS = {
             "Hinton & Salakhutdinov 2006",
         ),
         Method(
+            "vq-vae",
+            "pushforward.recipes.vq_vae:VQVAERecipe",
+            "autoencoder whose code is an array of integers: tokens, reconstruct; no samples without a prior",
+            "van den Oord et al. 2017",
+        ),
+        Method(
             "gan",
             "pushforward.recipes.gan:GANRecipe",
             "generative adversarial network, the non-saturating game",

@@ -6,7 +6,10 @@ the kernel's parity makes each step exact: 4 doubles n, 3 goes from n to 2n - 1.
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from pushforward.errors import UserError
 
@@ -46,11 +49,10 @@ def conv_encoder(shape: tuple[int, ...], width: int, outputs: int) -> nn.Sequent
     colours, *size = shape
     sizes = pyramid(*size)
     widths = channels(width, len(sizes) - 1)
-    layers: list[nn.Module] = []
-    for fine, inputs, out in zip(sizes, [colours, *widths], widths, strict=False):
-        layers += [nn.Conv2d(inputs, out, stride_kernel(fine), stride=2, padding=1), nn.ReLU()]
     h, w = sizes[-1]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * h * w, outputs))
+    return nn.Sequential(
+        *_halvings(sizes, [colours, *widths]), nn.Flatten(), nn.Linear(widths[-1] * h * w, outputs)
+    )
 
 
 def conv_decoder(inputs: int, width: int, shape: tuple[int, ...]) -> nn.Sequential:
@@ -59,8 +61,68 @@ def conv_decoder(inputs: int, width: int, shape: tuple[int, ...]) -> nn.Sequenti
     sizes = pyramid(*size)
     widths = channels(width, len(sizes) - 1)
     h, w = sizes[-1]
-    layers: list[nn.Module] = [nn.Linear(inputs, widths[-1] * h * w), nn.Unflatten(1, (widths[-1], h, w))]
-    outs = [*reversed(widths[:-1]), colours]
-    for fine, n_in, n_out in zip(reversed(sizes[:-1]), reversed(widths), outs, strict=True):
-        layers += [nn.ReLU(), nn.ConvTranspose2d(n_in, n_out, stride_kernel(fine), stride=2, padding=1)]
-    return nn.Sequential(*layers)
+    unfold = [nn.Linear(inputs, widths[-1] * h * w), nn.Unflatten(1, (widths[-1], h, w))]
+    return nn.Sequential(*unfold, *_doublings(sizes, [colours, *widths]))
+
+
+class ResidualBlock(nn.Module):
+    """x + conv1(ReLU(conv3(ReLU(x)))), with kernels of 1 and 3. Van den Oord et al. 2017, section 4.1."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        wide = nn.Conv2d(channels, channels, 3, padding=1)
+        self.branch = nn.Sequential(nn.ReLU(), wide, nn.ReLU(), nn.Conv2d(channels, channels, 1))
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """Of the same shape."""
+        return x + self.branch(x)
+
+
+def conv_map_encoder(shape: tuple[int, ...], width: int, outputs: int, *, halvings: int) -> nn.Sequential:
+    """(b, c, h, w) -> (b, outputs, h', w'), sides halved (rounding up) so many times; then two residual
+    blocks, and a map of each place's channels.
+    """
+    colours, *size = shape
+    sizes = _halved(size, halvings)
+    widths = channels(width, halvings)
+    last = [nn.ReLU(), nn.Conv2d(widths[-1], outputs, 1)]
+    return nn.Sequential(*_halvings(sizes, [colours, *widths]), *_blocks(widths[-1]), *last)
+
+
+def conv_map_decoder(inputs: int, width: int, shape: tuple[int, ...], *, halvings: int) -> nn.Sequential:
+    """(b, inputs, h', w') -> (b, c, h, w). The mirror image of `conv_map_encoder`."""
+    colours, *size = shape
+    sizes = _halved(size, halvings)
+    widths = channels(width, halvings)
+    first = nn.Conv2d(inputs, widths[-1], 3, padding=1)
+    return nn.Sequential(first, *_blocks(widths[-1]), *_doublings(sizes, [colours, *widths]))
+
+
+def _halved(size: Sequence[int], halvings: int) -> list[Size]:
+    sizes = pyramid(*size, base=1)[: halvings + 1]
+    if len(sizes) <= halvings:
+        raise UserError(
+            f"`halvings`: {halvings}, but images of {size[0]}x{size[1]} can be halved {len(sizes) - 1} "
+            "times; take fewer"
+        )
+    return sizes
+
+
+def _halvings(sizes: Sequence[Size], widths: Sequence[int]) -> list[nn.Module]:
+    """From each size to the next. widths: channels at each size."""
+    layers: list[nn.Module] = []
+    for fine, inputs, out in zip(sizes, widths, widths[1:], strict=False):
+        layers += [nn.Conv2d(inputs, out, stride_kernel(fine), stride=2, padding=1), nn.ReLU()]
+    return layers
+
+
+def _doublings(sizes: Sequence[Size], widths: Sequence[int]) -> list[nn.Module]:
+    """From each size to the one before, from the last to the first. widths: channels at each size."""
+    layers: list[nn.Module] = []
+    for fine, out, inputs in reversed(list(zip(sizes, widths, widths[1:], strict=False))):
+        layers += [nn.ReLU(), nn.ConvTranspose2d(inputs, out, stride_kernel(fine), stride=2, padding=1)]
+    return layers
+
+
+def _blocks(channels: int) -> list[nn.Module]:
+    return [ResidualBlock(channels), ResidualBlock(channels)]

@@ -64,10 +64,19 @@ class LatentRecipe(LatentHyperparameters):
         coordinates: numbers that the decoder takes; one for each latent dimension by default.
         """
         self.check()
-        likelihood = self._likelihood() if len(shape) == 3 else self._likelihood_of_points()
+        likelihood = self.likelihood_of(shape)
         wide = coordinates or self.latent_dim
         encoder, decoder = self._networks(shape, codes * wide, wide, likelihood.outputs)
         return Parts(encoder, decoder, likelihood)
+
+    def likelihood_of(self, shape: Shape) -> Likelihood:
+        """The likelihood of images or points of this shape."""
+        return self._likelihood() if len(shape) == 3 else self._likelihood_of_points()
+
+    def is_flat(self, shape: Shape) -> bool:
+        """Whether the networks are fully connected."""
+        flat = len(shape) == 1 or (self.network == "auto" and math.prod(shape) <= 1024)
+        return flat or self.network == "mlp"
 
     def prepare_data(self, images: Dataset) -> Dataset:
         """Static binarization: each pixel drawn once, with its intensity as probability, from seed 0."""
@@ -114,8 +123,7 @@ class LatentRecipe(LatentHyperparameters):
         self, shape: Shape, codes: int, coordinates: int, outputs_per_channel: int
     ) -> tuple[nn.Module, nn.Module]:
         decoded = (outputs_per_channel * shape[0], *shape[1:])
-        flat = len(shape) == 1 or (self.network == "auto" and math.prod(shape) <= 1024)
-        if self.network == "mlp" or flat:
+        if self.is_flat(shape):
             return (
                 mlp_encoder(shape, self.hidden, codes),
                 mlp_decoder(coordinates, self.hidden[::-1], decoded),
