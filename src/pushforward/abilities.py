@@ -12,13 +12,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
+import torch
 from jaxtyping import Float, Int64
-from torch import Tensor
+from torch import Tensor, nn
+
+from pushforward.core import Clock, Draw
+from pushforward.streams import DATA
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
     from pushforward.distributions import Likelihood
+    from pushforward.views import Look, ViewedCritic
 
 T = TypeVar("T")
 
@@ -185,9 +190,84 @@ class HasDistortion(Protocol):
 class Adversarial(Protocol):
     """Trains by games between a generator and a critic, which diagnosis looks at."""
 
-    def games(self) -> Mapping[str, Any]:
+    def games(self) -> Mapping[str, Game]:
         """The games by name; a single one is called "game"."""
         ...
+
+
+GAME = "game"  # the name of the only one
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlopePenalty:
+    """A penalty that draws the critic's slope towards 1. one_sided: only from above."""
+
+    weight: float
+    one_sided: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Game:
+    """A generator against a critic, with all that one who looks on has to know of the method.
+
+    inputs: n inputs of the generator, given a draw of the data: noise, or data of another stream. generate:
+    inputs -> samples, in float32. player: which one moves the generator. stream: the data that the critic is
+    to take for real.
+
+    real_is_high: whether its scores of real data are to be the higher ones. threshold: the score above which
+    it takes a sample for what is to be high, by its loss; None where scores have no zero. sigmoid: whether
+    the loss is of a sigmoid of the score, which can be flat. slope: the penalty on its slope, if there is
+    one.
+
+    A critic of pairs: infer gives the code that goes with each real x; that of a sample is its input.
+    """
+
+    generator: nn.Module
+    critic: ViewedCritic
+    inputs: Callable[[Draw, int], Float[Tensor, "n *z"]]
+    generate: Callable[[Float[Tensor, "n *z"]], Float[Tensor, "n *x"]]
+    player: str = "generator"
+    stream: str = DATA
+    real_is_high: bool = True
+    threshold: float | None = None
+    sigmoid: bool = False
+    slope: SlopePenalty | None = None
+    infer: Callable[[Float[Tensor, "n *x"]], Float[Tensor, "n *z"]] | None = None
+
+    def look(self, real: Tensor, fake: Tensor, z: Tensor, clock: Clock) -> Look:
+        """The critic's first look at both, as in training: noisy, packed. z: the inputs that fake came from.
+
+        Both have a number of rows that `critic.at_once` divides. What is to be scored high comes first.
+        """
+        codes = None if self.infer is None else (self.infer(real), z)
+        if self.real_is_high:
+            return self.critic(real, fake, clock, codes=codes)[0]
+        return self.critic(fake, real, clock, codes=codes and codes[::-1])[0]
+
+    def realness_in(self, look: Look) -> tuple[Tensor, Tensor]:
+        """How real each real and each generated one is in this look: higher is more real."""
+        high, low = look.pair()
+        return (high, low) if self.real_is_high else (-low, -high)
+
+    def realness(
+        self,
+        x: Float[Tensor, "n *x"],
+        z: Float[Tensor, "n *z"] | None = None,
+        *,
+        beside: Float[Tensor, "m *x"] | None = None,
+    ) -> Float[Tensor, " n"]:
+        """How real the critic finds each x by itself, without views: higher is more real.
+
+        z: the codes that go with x, of a critic of pairs; those that `infer` gives by default. beside: real
+        data to show with each x to a critic that sees several at once, at least one less than it sees.
+        """
+        codes = [] if self.infer is None else [[self.infer(x) if z is None else z]]
+        if self.critic.at_once > 1:
+            assert beside is not None, "a critic of several at once needs company for each"
+            company = beside[: self.critic.at_once - 1].flatten(0, 1)
+            x = torch.cat([x, company.expand(len(x), *company.shape)], 1)
+        (scores,) = self.critic.score([self.critic.first], [x], *codes)
+        return (scores if self.real_is_high else -scores).flatten().float()
 
 
 @_ability("prepare data", lacks="no preparation of data")

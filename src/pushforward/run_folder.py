@@ -50,20 +50,22 @@ class RunFolder:
         """Pictures as training went on, step-NNNNNNN.png."""
         return self.path / "samples"
 
-    @property
-    def frames(self) -> Path:
-        """Frames of an animation of points in the plane."""
-        return self.samples / "frames"
+    def frames(self, game: str = "") -> Path:
+        """Frames of an animation of points in the plane. game: which, where a model has several."""
+        return self.samples / f"frames{_of(game)}"
 
-    @property
-    def animation(self) -> Path:
+    def animation(self, game: str = "") -> Path:
         """Training as a moving picture."""
-        return self.samples / "animation.gif"
+        return self.samples / f"animation{_of(game)}.gif"
+
+    def diagnosis(self, game: str = "") -> Path:
+        """What the diagnosis measured at each look."""
+        return self.path / f"diagnosis{_of(game)}.jsonl"
 
     @property
-    def diagnosis(self) -> Path:
-        """What the diagnosis measured at each look."""
-        return self.path / "diagnosis.jsonl"
+    def diagnosed(self) -> list[str]:
+        """The games that were looked at: "" is the only one of a model, which needs no name."""
+        return sorted(path.stem.partition("-")[2] for path in self.path.glob("diagnosis*.jsonl"))
 
     @property
     def findings(self) -> Path:
@@ -118,3 +120,7 @@ class RunFolder:
     def begun(self) -> bool:
         """Whether there is a checkpoint to go on from."""
         return any(self.checkpoints.glob("step-*"))
+
+
+def _of(game: str) -> str:
+    return f"-{game}" if game else ""

@@ -17,7 +17,7 @@ from pushforward import abilities, methods
 from pushforward.abilities import ABILITIES
 from pushforward.cli import main
 from pushforward.config import config_from, read_config
-from pushforward.core import to_float
+from pushforward.core import Batch, to_float
 from pushforward.errors import UserError
 from pushforward.methods import METHODS
 from pushforward.models.model import Model
@@ -80,7 +80,11 @@ def check_moments(a, x: Tensor) -> None:
 def check_games(a, x: Tensor) -> None:
     games = a.games()
     assert games
-    assert all(isinstance(name, str) for name in games)
+    for game in games.values():
+        assert isinstance(game, abilities.Game)
+        assert game.player in a.players()
+        z = game.inputs(lambda name="data", n=None: Batch(x, None, torch.arange(len(x))), N)
+        is_float(game.generate(z), *x.shape)
 
 
 CHECKS: dict[type, Callable[..., None]] = {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from pushforward.abilities import GAME, Game
 from pushforward.core import Algorithm, Player, Steps, Update, constant, cosine
 from pushforward.errors import UserError
 from pushforward.views import Look, Penalty, ViewedCritic
@@ -61,8 +62,13 @@ class AdversarialHyperparameters:
 class AdversarialModel(Algorithm):
     """A generator (b, latent_dim) -> (b, *x) of z ~ N(0, 1), against a critic of real and generated x.
 
-    Abstract: the papers' files add `step`.
+    Abstract: the papers' files add `step`, and say what the scores mean.
     """
+
+    threshold: ClassVar[float | None] = None
+    """The score above which the critic takes a sample for real; None where scores have no zero."""
+    sigmoid: ClassVar[bool] = False
+    """Whether losses go through a sigmoid of the score, which can be flat."""
 
     def __init__(
         self, *, generator: nn.Module, critic: ViewedCritic, hyper: AdversarialHyperparameters
@@ -101,6 +107,19 @@ class AdversarialModel(Algorithm):
     def generate(self, n: int) -> Float[Tensor, "n *x"]:
         """n samples whose gradient reaches the generator."""
         return self.generator(self.sample_prior(n))
+
+    def games(self) -> dict[str, Game]:
+        """The one of the generator and the critic."""
+        return {
+            GAME: Game(
+                generator=self.generator,
+                critic=self.critic,
+                inputs=lambda draw, n: self.sample_prior(n),
+                generate=self.decode,
+                threshold=self.threshold,
+                sigmoid=self.sigmoid,
+            )
+        }
 
     def judged(self, fake: Tensor) -> list[Look]:
         """Looks at generated data alone, for the generator's loss."""

@@ -34,6 +34,9 @@ class GANHyperparameters(AdversarialHyperparameters):
 class _Goodfellow(AdversarialModel):
     """Algorithm 1: n_critic ascents of the critic, then one descent of the generator."""
 
+    threshold = 0.0
+    sigmoid = True
+
     @abstractmethod
     def generator_loss(self, scores: Tensor) -> Tensor:
         """What the generator minimises, of the scores of its samples."""

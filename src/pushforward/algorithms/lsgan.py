@@ -27,6 +27,8 @@ class LSGANHyperparameters(AdversarialHyperparameters):
 class LSGAN(AdversarialModel):
     """The critic regresses to 1 on real and 0 on generated data."""
 
+    threshold = 0.5
+
     def step(self, draw: Draw) -> Steps:
         """n_critic steps of the critic, then one of the generator."""
         for _ in range(self.hyper.n_critic):

@@ -63,6 +63,8 @@ class UnrolledHyperparameters(AdversarialHyperparameters):
 class UnrolledGAN(AdversarialModel):
     """The non-saturating game against the critic of K steps later."""
 
+    threshold = 0.0
+    sigmoid = True
     hyper: UnrolledHyperparameters
 
     def __init__(self, *, generator: nn.Module, critic: ViewedCritic, hyper: UnrolledHyperparameters) -> None:

@@ -14,12 +14,13 @@ Deviations from the paper:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from pushforward.abilities import Game
 from pushforward.algorithms.adversarial import (
     AdversarialHyperparameters,
     AdversarialModel,
@@ -52,6 +53,8 @@ class VEEGAN(AdversarialModel):
     critic: its network maps (b, *x) and (b, latent_dim) to logits. reconstructor: (b, *x) -> (b, latent_dim).
     """
 
+    threshold = 0.0
+    sigmoid = True
     hyper: VEEGANHyperparameters
 
     def __init__(
@@ -77,6 +80,11 @@ class VEEGAN(AdversarialModel):
     def players(self) -> dict[str, Player]:
         """Three: also the reconstructor."""
         return {**super().players(), "reconstructor": self.hyper.player(self.reconstructor)}
+
+    def games(self) -> dict[str, Game]:
+        """The one of the generator and the critic of pairs, whose scores of generated ones are to be high."""
+        games = super().games().items()
+        return {name: replace(game, real_is_high=False, infer=self.encode) for name, game in games}
 
     def encode(self, x: Float[Tensor, "b *x"]) -> Float[Tensor, "b d"]:
         """F(x), the noise that the reconstructor finds in each image or point."""

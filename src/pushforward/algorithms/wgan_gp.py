@@ -9,10 +9,11 @@ reads too high by that share.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
+from pushforward.abilities import Game, SlopePenalty
 from pushforward.algorithms.adversarial import (
     AdversarialHyperparameters,
     AdversarialModel,
@@ -59,6 +60,11 @@ class WGANGP(AdversarialModel):
     def __init__(self, *, generator: nn.Module, critic: ViewedCritic, hyper: WGANGPHyperparameters) -> None:
         refuse_batch_norm(critic, "the gradient penalty")
         super().__init__(generator=generator, critic=critic, hyper=hyper)
+
+    def games(self) -> dict[str, Game]:
+        """The one of the generator and the critic, with the penalty on its slope."""
+        slope = SlopePenalty(weight=self.hyper.penalty, one_sided=self.hyper.one_sided)
+        return {name: replace(game, slope=slope) for name, game in super().games().items()}
 
     def step(self, draw: Draw) -> Steps:
         """One pass through Algorithm 1's outer loop."""

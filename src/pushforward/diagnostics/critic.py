@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pushforward.core import Algorithm, Draw, Finding
-from pushforward.objectives.penalties import input_gradient
+from pushforward.objectives.penalties import between, input_gradient
 
 FLAT = 0.01  # slope of the sigmoid, whose largest is 0.25: |score| > 4.58
 SURE = 0.99  # of pairs ordered rightly
@@ -64,8 +64,7 @@ def lipschitz(
     The largest is a lower bound on the Lipschitz constant. Draws from torch's random stream. The scores of a
     batch must not depend on each other: BatchNorm only in eval mode.
     """
-    eps = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
-    x_hat = torch.lerp(fake.detach(), real.detach(), eps).requires_grad_()
+    x_hat = between(real, fake)
     with torch.enable_grad():
         norms = input_gradient(critic(x_hat), x_hat).detach().norm(dim=1)
     return Lipschitz(norms.mean().item(), norms.max().item())
@@ -153,16 +152,19 @@ def diagnose_saturation(
     )
 
 
-def diagnose_slope(means: Sequence[float], *, weight: float, command: str = "") -> Finding | None:
+def diagnose_slope(
+    means: Sequence[float], *, weight: float, one_sided: bool = False, command: str = ""
+) -> Finding | None:
     """A finding where a gradient penalty of this weight does not hold the critic's slope near 1; else None.
 
     means: mean slopes on lines between real and generated data, oldest first; the median of three counts.
-    Twice 1 either way. What a WGAN-GP reports as a distance is off by that factor.
+    Twice 1 either way; one_sided: only above, since such a penalty lets the critic be flat. What a WGAN-GP
+    reports as a distance is off by that factor.
     """
     if len(means) < RECENT:
         return None
     slope = median(means[-RECENT:])
-    if 1 / HELD <= slope <= HELD:
+    if slope <= HELD and (one_sided or slope >= 1 / HELD):
         return None
     return Finding(
         name="slope-not-held",

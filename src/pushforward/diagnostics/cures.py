@@ -15,22 +15,6 @@ RISE = 0.3  # share of the run in which the KL's weight rises
 # What of a run another method's run keeps: its data, its length, and what both recipes call by one name.
 KEPT_TRAIN = ("data", "test", "image_size", "channels", "limit", "limit_seed", "steps", "batch_size")
 KEPT = ("latent_dim", "likelihood", "sigma", "binarization", "mixtures", "network", "hidden", "width")
-# What of a run another adversarial method's run keeps beside its data and its length.
-KEPT_ADVERSARIAL = (
-    "latent_dim",
-    "network",
-    "hidden",
-    "critic_hidden",
-    "width",
-    "slope",
-    "generator_norm",
-    "init_std",
-    "noise",
-    "noise_until",
-    "pack",
-)
-# Methods whose generator's loss goes through a sigmoid of each score.
-SIGMOID = ("gan", "gan-minimax", "pacgan", "unrolled", "veegan")
 SLOPE = 0.2  # of LeakyReLU, as in DCGAN's critic
 NOISE = 0.2  # of the data's standard deviation over all coordinates: half as far as modes lie, or less
 STRONGER = 10  # times the penalty
@@ -65,27 +49,29 @@ def _loosened(options: Any) -> str:
 
 
 def changed(given: Any, usual: Any, names: tuple[str, ...]) -> list[str]:
-    """The words of a command line for those of the named options that are not as usual."""
-    known = {f.name for f in dataclasses.fields(given)} & {f.name for f in dataclasses.fields(usual)}
+    """The words of a command line for those of the named options that both have and that are not as usual."""
+    types = {f.name: f.type for f in dataclasses.fields(usual)}
+    shared = {f.name for f in dataclasses.fields(given) if f.type == types.get(f.name)}
     words = []
     for name in names:
-        value = getattr(given, name) if name in known else None
+        value = getattr(given, name) if name in shared else None
         if value is not None and value != getattr(usual, name):
             parts = value if isinstance(value, list | tuple) else (value,)
             words += [f"--{name.replace('_', '-')}", *map(str, parts)]
     return words
 
 
-def remedies(config: RunConfig, *, scale: float = 1.0) -> dict[str, str]:
+def adversarial_cures(config: RunConfig, *, scale: float = 1.0) -> dict[str, str]:
     """A finding's name, or its beginning -> the command or the options to repeat the run with; "" for none.
 
-    scale: standard deviation of the data over all coordinates, which noise is measured by.
+    Only options that the run's recipe has, and methods that learn from its data. scale: standard deviation
+    of the data over all coordinates, which noise is measured by.
     """
     options = config.options
     return {
         "mode-collapse": _paired(config),
         "mode-oscillation": _paired(config),
-        "dead-units": "" if options.slope else f"--slope {SLOPE:g}",
+        "dead-units": "" if getattr(options, "slope", 1) else f"--slope {SLOPE:g}",
         "vanishing-gradient": _signal(config, scale),
         "critic-saturated": _overlap(config, scale),
         "slope-not-held": f"--penalty {STRONGER * options.penalty:g}" if hasattr(options, "penalty") else "",
@@ -93,25 +79,27 @@ def remedies(config: RunConfig, *, scale: float = 1.0) -> dict[str, str]:
 
 
 def _paired(config: RunConfig) -> str:
-    """R3GAN on the same data and networks; what is R3GAN already gets stronger penalties."""
-    if config.method == "r3gan":
-        return f"--gamma {STRONGER * config.options.gamma:g}"
+    """R3GAN on the same data and networks; where penalties damp the game already, stronger ones."""
+    damping = getattr(config.options, "damping", None)
+    if damping is not None:
+        return f"--{damping} {STRONGER * getattr(config.options, damping):g}"
     return another(config, "r3gan")
 
 
 def _signal(config: RunConfig, scale: float) -> str:
     """Another loss where the method's own is known for it, else data that overlap."""
-    other = {"gan-minimax": "gan", "wgan": "wgan-gp"}.get(config.method)
+    other = getattr(config.options, "keeps_gradient", None)
     return another(config, other) if other else _overlap(config, scale)
 
 
 def _overlap(config: RunConfig, scale: float) -> str:
     """Noise on what the critic sees; where there is noise already, R3GAN or a slower critic."""
-    if not config.options.noise:
+    options = config.options
+    if not getattr(options, "noise", True):
         return f"--noise {NOISE * scale:.2g}"
-    if config.method != "r3gan":
+    if getattr(options, "damping", None) is None:
         return another(config, "r3gan")
-    return f"--lr.critic {config.train.lr_of.get('critic', config.options.lr) / 2:g}"
+    return f"--lr.critic {config.train.lr_of.get('critic', options.lr) / 2:g}"
 
 
 def another(config: RunConfig, method: str) -> str:
@@ -125,5 +113,6 @@ def another(config: RunConfig, method: str) -> str:
     words = ["pushforward", "train", method]
     words += changed(config.train, TrainOptions(), KEPT_TRAIN)
     own = type(config.options)()  # what the run left at its own method's default takes the other's
-    chosen = tuple(name for name in KEPT_ADVERSARIAL if getattr(config.options, name) != getattr(own, name))
+    kept = getattr(config.options, "kept", ())
+    chosen = tuple(name for name in kept if getattr(config.options, name) != getattr(own, name))
     return shlex.join(words + changed(config.options, usual, chosen))

@@ -1,18 +1,18 @@
-"""The health of adversarial training: modes, dead units, the critic, and the gradient that it passes on."""
+"""One look at a game: the samples, the units of the generator, the critic, the gradient that it passes on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from pushforward.core import Clock, to_float
+from pushforward.abilities import GAME, Adversarial, Game, offers
+from pushforward.core import Algorithm, Batch, Clock, Draw, to_float
 from pushforward.data import Dataset
 from pushforward.diagnostics import critic as judge
-from pushforward.diagnostics.dead_units import LayerActivity
+from pushforward.diagnostics.dead_units import LayerActivity, watched
 from pushforward.diagnostics.mode_collapse import (
     Collapse,
     collapse_in_cells,
@@ -21,7 +21,6 @@ from pushforward.diagnostics.mode_collapse import (
 from pushforward.features.pixels import pooled_pixels
 from pushforward.metrics import diversity
 from pushforward.metrics.modes import mode_statistics
-from pushforward.views import Look, Packing
 
 POINTS, IMAGES = 2500, 1000  # samples that modes are counted among
 CHUNK = 250  # images generated at once
@@ -29,12 +28,120 @@ SCORED_POINTS, SCORED_IMAGES = 512, 128
 
 
 @dataclass(frozen=True)
-class CriticFigures:
-    """What one look at the critic came to; the slope is None for a critic of pairs."""
+class Exam:
+    """What one look at a game came to.
 
+    counts: samples by their nearest mode or cell; due: what each would have of as many samples of the data.
+    samples: figures of them, by name. layers: the generator's rectifiers, from the inputs on. separation,
+    saturation, slope: of the critic; no slope of a critic of pairs. gradient: the norm that reaches the
+    generator in a training step from here; None where a step has no loss for it.
+    """
+
+    game: Game
+    collapse: Collapse
+    counts: Tensor
+    due: list[float]
+    samples: Mapping[str, float]
+    layers: Mapping[str, LayerActivity]
     separation: float
     saturation: float
     slope: judge.Lipschitz | None
+    gradient: float | None
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What to log."""
+        figures = dict(self.samples)
+        numbered = enumerate(self.layers.values(), 1)  # those with a slope have no dead units
+        figures |= {f"dead_units_{i}": layer.dead for i, layer in numbered if not layer.slope}
+        figures["critic_accuracy"] = self.separation
+        if self.game.sigmoid:
+            figures["critic_saturation"] = self.saturation
+        if self.slope is not None:
+            figures |= {"slope": self.slope.mean, "lipschitz": self.slope.largest}
+        return figures if self.gradient is None else {**figures, "generator_gradient": self.gradient}
+
+    @property
+    def row(self) -> dict[str, object]:
+        """What trends are read from, JSON-able: see `diagnose`."""
+        return {
+            "modes": self.counts.tolist(),
+            "due": self.due,
+            "separation": self.separation,
+            "saturation": self.saturation,
+            "slope": None if self.slope is None else self.slope.mean,
+            "gradient": self.gradient,
+        }
+
+
+class Examiner:
+    """Looks at one game of a model. What it needs of the real data is measured once, at the first look.
+
+    data: what the model is trained on, by stream, with modes where they are known. game: its name.
+    batch_size: of the training step that the generator's gradient is read from.
+    """
+
+    def __init__(self, data: Mapping[str, Dataset], *, game: str = GAME, batch_size: int) -> None:
+        self.data, self.game, self.batch_size = data, game, batch_size
+        self._reference: Reference | None = None
+
+    def look(self, algorithm: Algorithm, clock: Clock, device: torch.device) -> Exam | None:
+        """Measure; None where a sample is not finite. Sets the seed, and draws from torch's random stream.
+
+        The noise is the same at each look, so that changes are the model's. The model is in eval mode.
+        """
+        assert offers(algorithm, Adversarial)
+        game = algorithm.games()[self.game]
+        real = self.data[game.stream]
+        points = real.x.ndim == 2
+        n = POINTS if points else IMAGES
+        self._reference = self._reference or Reference(real, n)
+        torch.manual_seed(0)
+        draw = random_rows(self.data, self.batch_size, device)
+        with watched(game.generator) as layers, torch.no_grad():
+            z = game.inputs(draw, n)
+            samples = torch.cat([game.generate(part) for part in z.split(n if points else CHUNK)])
+        if not bool(torch.isfinite(samples).all()):
+            return None
+        collapse, counts, figures = self._reference.measure(samples)
+        x = real.x[shuffled(len(real), seed=1)[: SCORED_POINTS if points else SCORED_IMAGES]]
+        separation, saturation, slope = _of_critic(game, to_float(x.to(device)), samples, z, clock)
+        return Exam(
+            game,
+            collapse,
+            counts,
+            self._reference.due(int(counts.sum())),
+            figures,
+            layers,
+            separation,
+            saturation,
+            slope,
+            judge.generator_gradient(algorithm, draw, player=game.player),
+        )
+
+
+def _of_critic(
+    game: Game, x: Tensor, samples: Tensor, z: Tensor, clock: Clock
+) -> tuple[float, float, judge.Lipschitz | None]:
+    n = min(len(x), len(samples))
+    n -= n % game.critic.at_once
+    with torch.no_grad():
+        look = game.look(x[:n], samples[:n], z[:n], clock)
+        real, fake = game.realness_in(look)
+    slope = judge.lipschitz(look.critic, *look.seen()) if look.codes is None else None
+    return judge.separation(real, fake), judge.saturation(fake), slope
+
+
+def random_rows(data: Mapping[str, Dataset], batch_size: int, device: torch.device) -> Draw:
+    """A draw of rows by chance, from torch's random stream: it leaves the run's own position alone."""
+
+    def draw(name: str = "data", n: int | None = None) -> Batch:
+        own = data[name]
+        rows = torch.randint(len(own), (n or batch_size,))
+        label = None if own.labels is None else own.labels[rows].to(device)
+        return Batch(to_float(own.x[rows].to(device)), label, rows)
+
+    return draw
 
 
 class Reference:
@@ -86,37 +193,3 @@ class Reference:
 def shuffled(n: int, *, seed: int) -> Tensor:
     """The numbers below n in an order of their own."""
     return torch.randperm(n, generator=torch.Generator().manual_seed(seed))
-
-
-def _scored(
-    model: Any, x: Tensor, fake: Tensor, z: Tensor, clock: Clock
-) -> tuple[Tensor, Tensor, Look | None]:
-    """Scores of real and generated data; a look for the critic's slope, None for a critic of pairs.
-
-    A critic of pairs is asked whether a pair is the generator's (VEEGAN), the other way round.
-    """
-    if hasattr(model, "reconstructor"):
-        (look, *_) = model.critic(fake, x, clock, codes=(z, model.encode(x)))
-        generated, real = look.pair()
-        return -real, -generated, None
-    (look, *_) = model.critic(x, fake, clock)
-    return *look.pair(), look
-
-
-def _packed(model: Any) -> int:
-    """How many samples the critic sees at once."""
-    return max([view.m for view in model.critic.views if isinstance(view, Packing)], default=1)
-
-
-def _dead(layers: Mapping[str, LayerActivity]) -> dict[str, float]:
-    """By the place of the rectifier from the noise outwards; those with a slope have no dead units."""
-    return {f"dead_units_{i}": layer.dead for i, layer in enumerate(layers.values(), 1) if not layer.slope}
-
-
-def _figures(seen: CriticFigures, gradient: float | None, *, sigmoid: bool) -> dict[str, float]:
-    figures = {"critic_accuracy": seen.separation}
-    if sigmoid:
-        figures["critic_saturation"] = seen.saturation
-    if seen.slope is not None:
-        figures |= {"slope": seen.slope.mean, "lipschitz": seen.slope.largest}
-    return figures if gradient is None else {**figures, "generator_gradient": gradient}

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import torch
 
-from pushforward.abilities import HasBound, HasDistortion, HasPosterior, offers
+from pushforward.abilities import Adversarial, Game, HasBound, HasDistortion, HasPosterior, offers
 from pushforward.config import RunConfig
 from pushforward.core import Algorithm, Observer, to_float
 from pushforward.data import Dataset
-from pushforward.diagnostics.cures import SIGMOID, remedies
+from pushforward.diagnostics.cures import adversarial_cures
 from pushforward.diagnostics.exam import shuffled
 from pushforward.observers.animation import GridAnimation, LandscapeAnimation
 from pushforward.observers.health import AdversarialHealth
@@ -31,30 +31,38 @@ def adversarial_observers(
 ) -> list[Observer]:
     """None for other algorithms. To be called after the observers that draw samples.
 
-    data: by stream; samples are compared with the first. weighted: whether rows are drawn by weight, as for
-    a component of an ensemble. It is then meant to leave modes out, so its health is not judged. Without
-    pictures (`sample_every` 0) there is no animation either. Points have one in the plane only.
+    data: by stream. weighted: whether rows are drawn by weight, as for a component of an ensemble. It is
+    then meant to leave modes out, so its health is not judged. Without pictures (`sample_every` 0) there is
+    no animation either. Points have one in the plane only.
     """
-    if not all(hasattr(algorithm, name) for name in ("generator", "critic", "decode", "sample_prior")):
+    if not offers(algorithm, Adversarial):
         return []
-    every, real = config.train.sample_every, next(iter(data.values()))
-    health = AdversarialHealth(
-        real,
-        every=max(1, steps // LOOKS),
-        batch_size=config.train.batch_size,
-        remedies=remedies(config, scale=_scale(real)),
-        sigmoid=config.method in SIGMOID,
-        streams=data,
-    )
-    observers: list[Observer] = [] if weighted else [health]
+    every, games = config.train.sample_every, algorithm.games()
+    observers: list[Observer] = [] if weighted else _health(games, data, config, steps)
     if every == 0:
         return observers
-    if real.shape == (2,):
-        often = -(-steps // FRAMES) if every is None else every  # rounded up, or the last two would be alike
-        observers.append(LandscapeAnimation(real.x[shuffled(len(real), seed=0)[:MEASURED]], every=often))
-    elif len(real.shape) == 3:
+    often = -(-steps // FRAMES) if every is None else every  # rounded up, or the last two would be alike
+    for name, game in games.items():
+        if data[game.stream].shape == (2,):
+            observers.append(LandscapeAnimation(data, every=often, game=name))
+    if len(next(iter(data.values())).shape) == 3:
         observers.append(GridAnimation())
     return observers
+
+
+def _health(
+    games: Mapping[str, Game], data: Mapping[str, Dataset], config: RunConfig, steps: int
+) -> list[Observer]:
+    return [
+        AdversarialHealth(
+            data,
+            every=max(1, steps // LOOKS),
+            batch_size=config.train.batch_size,
+            game=name,
+            cures=adversarial_cures(config, scale=_scale(data[game.stream])),
+        )
+        for name, game in games.items()
+    ]
 
 
 def _scale(data: Dataset) -> float:

@@ -50,6 +50,21 @@ class AdversarialRecipe(AdversarialHyperparameters):
     pack: int = 1
     """Samples that the critic sees at once (PacGAN's m)."""
 
+    kept: ClassVar[tuple[str, ...]] = (
+        "latent_dim",
+        "network",
+        "hidden",
+        "critic_hidden",
+        "width",
+        "slope",
+        "generator_norm",
+        "init_std",
+        "noise",
+        "noise_until",
+        "pack",
+    )  # what another method's run on the same data keeps
+    keeps_gradient: ClassVar[str | None] = None  # a method to take where this one's gradient vanishes
+    damping: ClassVar[str | None] = None  # an option that damps the game where it is raised
     algorithm: ClassVar[Callable[..., AdversarialModel]]
     penalised: ClassVar[bool] = False  # whether the critic's gradient is differentiated again
 

@@ -27,6 +27,7 @@ class GANRecipe(GANHyperparameters, AdversarialRecipe):
 class MinimaxGANRecipe(GANHyperparameters, AdversarialRecipe):
     """Options of `train gan-minimax`."""
 
+    keeps_gradient: ClassVar = "gan"
     algorithm: ClassVar = MinimaxGAN
 
 
@@ -50,6 +51,7 @@ class LSGANRecipe(LSGANHyperparameters, AdversarialRecipe):
 class WGANRecipe(WGANHyperparameters, AdversarialRecipe):
     """Options of `train wgan`."""
 
+    keeps_gradient: ClassVar = "wgan-gp"
     algorithm: ClassVar = WGAN
 
 
@@ -73,6 +75,7 @@ class R3GANRecipe(R3GANHyperparameters, AdversarialRecipe):
     """Options of `train r3gan`."""
 
     algorithm: ClassVar = R3GAN
+    damping: ClassVar = "gamma"
     penalised: ClassVar = True
     slope: float = 0.2
     """Slope of the generator's rectifiers for negative inputs, as in the paper."""

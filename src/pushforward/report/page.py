@@ -93,7 +93,7 @@ def context(facts: Facts) -> dict[str, Any]:
         "panels": training.panels(facts.rows, kind),
         "line_colours": svg.LINES,
         "modes": adversarial.mode_bars(facts),
-        "animation": adversarial.animation(facts),
+        "animations": adversarial.animations(facts),
         "pictures": pictures.take(facts),
         "codes": codes.what_codes_say(facts),
         "findings": facts.findings,

@@ -85,7 +85,8 @@ def panels(rows: Sequence[Mapping[str, Any]], kind: Kind = IMAGE) -> list[Panel]
         else:
             name = f"Loss of the {key.partition('/')[2]}" if len(losses) > 1 else "Loss"
             drawn.append(_panel(name, "", (own,)))
-    shared = [_shared_panel(*group, lines) for group in TOGETHER]
+    lookers = dict.fromkeys(key.partition("/")[2].rpartition("/")[0] for key in lines)
+    shared = [_shared_panel(*group, lines, of) for of in lookers for group in TOGETHER]
     for key in list(lines):
         if key in lines:
             drawn.append(_other_panel(key, lines, kind))
@@ -104,19 +105,28 @@ def is_negative_bound(rows: Sequence[Mapping[str, Any]], loss: str) -> bool:
 def _other_panel(key: str, lines: dict[str, Series], kind: Kind) -> Panel:
     """The panel of a quantity that is no loss; takes its lines away."""
     group, _, name = key.partition("/")
-    title, unit = name.replace("_", " ").capitalize(), ""
-    if name in NAMES:
-        title, unit = (text.format(row=kind.name) for text in NAMES[name])
+    of, _, what = name.rpartition("/")
+    title, unit = what.replace("_", " ").capitalize(), ""
+    if what in NAMES:
+        title, unit = (text.format(row=kind.name) for text in NAMES[what])
     own = lines.pop(key)
     held_out = lines.pop(f"metric/{name}", None) if group == "info" else None
-    return _panel(title, unit, (own,) if held_out is None else _both(own, held_out))
+    return _panel(_of(title, of), unit, (own,) if held_out is None else _both(own, held_out))
 
 
-def _shared_panel(title: str, unit: str, names: Mapping[str, str], lines: dict[str, Series]) -> Panel | None:
+def _of(title: str, looker: str) -> str:
+    """A title that says whose figure it is, where several look at one run."""
+    return f"{title} ({looker})" if looker else title
+
+
+def _shared_panel(
+    title: str, unit: str, names: Mapping[str, str], lines: dict[str, Series], looker: str
+) -> Panel | None:
     """One panel of several quantities; takes their lines away. None where none was logged."""
-    found = {name: lines.pop(f"metric/{name}") for name in names if f"metric/{name}" in lines}
+    keys = {name: f"metric/{looker}/{name}" if looker else f"metric/{name}" for name in names}
+    found = {name: lines.pop(key) for name, key in keys.items() if key in lines}
     series = tuple(replace(line, name=names[name]) for name, line in found.items())
-    return _panel(title, unit, series) if series else None
+    return _panel(_of(title, looker), unit, series) if series else None
 
 
 def _both(training: Series, held_out: Series) -> tuple[Series, Series]:

@@ -64,6 +64,11 @@ class ViewedCritic(nn.Module):
         self.has_batch_norm = has_batch_norm(self)
 
     @property
+    def first(self) -> View:
+        """The view that stands for all where one look is enough."""
+        return self._views()[0]
+
+    @property
     def at_once(self) -> int:
         """How many samples the critic sees at once, by the view that shows most."""
         return max(view.at_once for view in self._views())

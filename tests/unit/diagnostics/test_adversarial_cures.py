@@ -1,4 +1,4 @@
-"""Every remedy is a command that can be typed, whatever the run was, and that builds."""
+"""Every cure is a command that can be typed, whatever the run was, and that builds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from pushforward.cli.train import _parse
 from pushforward.config import RunConfig, TrainOptions
-from pushforward.diagnostics.cures import SIGMOID, remedies
+from pushforward.diagnostics.cures import adversarial_cures
 from pushforward.methods import METHODS, recipe_class
 
 METHODS_WITH_A_CRITIC = [
@@ -36,7 +36,7 @@ def typed(command, run):
 @pytest.mark.parametrize("noise", [0.0, 0.3])
 def test_each_can_be_typed_and_builds_and_is_another_run(method, noise):
     run = config(method, train={"data": "ring", "steps": 700}, hidden=(30, 20), latent_dim=7, noise=noise)
-    for name, command in remedies(run, scale=0.7).items():
+    for name, command in adversarial_cures(run, scale=0.7).items():
         if not command:  # there is no such disease
             assert (name, hasattr(run.options, "penalty"), run.options.slope) in (
                 ("slope-not-held", False, run.options.slope),
@@ -51,29 +51,30 @@ def test_each_can_be_typed_and_builds_and_is_another_run(method, noise):
 
 
 def test_a_collapse_is_met_by_r3gan_and_in_r3gan_by_a_stronger_penalty():
-    assert remedies(config("gan", train={"data": "grid"}))["mode-collapse"] == (
+    assert adversarial_cures(config("gan", train={"data": "grid"}))["mode-collapse"] == (
         "pushforward train r3gan --data grid"
     )
-    assert remedies(config("r3gan"))["mode-collapse"] == "--gamma 10"
+    assert adversarial_cures(config("r3gan"))["mode-collapse"] == "--gamma 10"
 
 
 def test_a_vanishing_gradient_is_met_where_it_comes_from():
-    assert remedies(config("gan-minimax"))["vanishing-gradient"] == "pushforward train gan"
-    assert remedies(config("wgan"))["vanishing-gradient"] == "pushforward train wgan-gp"
-    assert remedies(config("gan"), scale=0.5)["vanishing-gradient"] == "--noise 0.1"
-    assert remedies(config("gan", noise=0.1))["critic-saturated"].startswith("pushforward train r3gan")
-    assert remedies(config("r3gan", noise=0.1, lr=2e-3))["critic-saturated"] == "--lr.critic 0.001"
+    assert adversarial_cures(config("gan-minimax"))["vanishing-gradient"] == "pushforward train gan"
+    assert adversarial_cures(config("wgan"))["vanishing-gradient"] == "pushforward train wgan-gp"
+    assert adversarial_cures(config("gan"), scale=0.5)["vanishing-gradient"] == "--noise 0.1"
+    assert adversarial_cures(config("gan", noise=0.1))["critic-saturated"].startswith(
+        "pushforward train r3gan"
+    )
+    assert adversarial_cures(config("r3gan", noise=0.1, lr=2e-3))["critic-saturated"] == "--lr.critic 0.001"
 
 
 def test_what_was_left_at_a_methods_own_default_takes_the_others():
     """A plain GAN's ReLU is its default, and no wish of the user's for R3GAN."""
-    command = remedies(config("gan"))["mode-collapse"]
+    command = adversarial_cures(config("gan"))["mode-collapse"]
     assert typed(command, config("gan"))[1].options == recipe_class("r3gan")()
-    command = remedies(config("gan", slope=0.1, critic_norm="spectral"))["mode-collapse"]
+    command = adversarial_cures(config("gan", slope=0.1, critic_norm="spectral"))["mode-collapse"]
     assert "--slope 0.1" in command
     assert "--critic-norm" not in command
 
 
 def test_the_methods_are_there():
     assert set(METHODS_WITH_A_CRITIC) <= set(METHODS)
-    assert set(SIGMOID) <= set(METHODS_WITH_A_CRITIC)

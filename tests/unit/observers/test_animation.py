@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from pushforward.core import Clock, Snapshot
-from pushforward.observers.animation import GridAnimation, LandscapeAnimation, solo_scores
+from pushforward.data import Dataset
+from pushforward.observers.animation import GridAnimation, LandscapeAnimation
 from pushforward.pictures.animation import frames_until
 from pushforward.pictures.landscape import LEFT, PLOT, TOP, Stage
 from pushforward.pictures.points import Scene
@@ -63,16 +64,20 @@ def test_the_grid_is_the_pictures(stage):
     assert stage.grid[-1].tolist() == pytest.approx([right, bottom])
 
 
+def realness(model, x, real):
+    return model.games()["game"].realness(x, beside=real)
+
+
 def test_single_points_are_scored_by_any_critic():
     x, real = torch.randn(9, 2), torch.randn(20, 2)
     plain = build("gan", (2,)).eval()
-    assert torch.equal(solo_scores(plain, x, real), plain.critic.network(x).flatten())
+    assert torch.equal(realness(plain, x, real), plain.critic.network(x).flatten())
     packed = build("pacgan", (2,)).eval()  # three at once
     beside = torch.cat([x, real[:1].expand(9, -1), real[1:2].expand(9, -1)], 1)
-    assert torch.equal(solo_scores(packed, x, real), packed.critic.network(beside).flatten())
+    assert torch.equal(realness(packed, x, real), packed.critic.network(beside).flatten())
     pairs = build("veegan", (2,)).eval()
     expected = -pairs.critic.network(x, pairs.encode(x)).flatten()
-    assert torch.equal(solo_scores(pairs, x, real), expected)
+    assert torch.equal(realness(pairs, x, real), expected)
 
 
 def observe(observer, algorithm, folder, step, steps):
@@ -80,7 +85,7 @@ def observe(observer, algorithm, folder, step, steps):
 
 
 def test_a_run_becomes_a_moving_picture(tmp_path):
-    algorithm, observer = build("gan", (2,)).eval(), LandscapeAnimation(REAL, every=2)
+    algorithm, observer = build("gan", (2,)).eval(), LandscapeAnimation({"data": Dataset.of(REAL)}, every=2)
     assert [step for step in range(6) if observer.due(Clock(step, 5))] == [0, 2, 4, 5]
     for step in (0, 2, 4, 5):
         algorithm.generator[0].weight.data.mul_(1.5)

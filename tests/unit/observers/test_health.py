@@ -52,10 +52,10 @@ def model(modes=tuple(range(8))):
     return algorithm
 
 
-def looks(algorithm, folder, *, n=20, data=None, remedies=None, each=lambda i: None):
+def looks(algorithm, folder, *, n=20, data=None, cures=None, each=lambda i: None):
     """So many observations of a run that does not move."""
     folder.mkdir(exist_ok=True)
-    observer = AdversarialHealth(data or ring(), every=1, batch_size=50, remedies=remedies)
+    observer = AdversarialHealth({"data": data or ring()}, every=1, batch_size=50, cures=cures)
     seen = []
     for i in range(1, n + 1):
         each(i)
@@ -74,7 +74,7 @@ def test_an_oracle_is_never_told_anything(tmp_path):
 
 
 def test_half_of_the_ring_is_partial_and_the_missing_are_named(tmp_path):
-    seen = looks(model((0, 1, 2, 3)), tmp_path, n=8, remedies={"mode-collapse": "pushforward train r3gan"})
+    seen = looks(model((0, 1, 2, 3)), tmp_path, n=8, cures={"mode-collapse": "pushforward train r3gan"})
     assert [list(o.findings) for o in seen[:1]] == [[]]  # before a quarter of the run
     (finding,) = seen[-1].findings
     assert (finding.name, finding.command) == ("mode-collapse-partial", "pushforward train r3gan")
@@ -96,10 +96,10 @@ def test_one_mode_is_complete_and_one_that_hops_oscillates(tmp_path):
 def test_dead_units_are_found_and_a_cure_is_a_whole_command(tmp_path):
     algorithm = build("gan", (2,)).eval()
     algorithm.generator[0].bias.data.fill_(-100)
-    seen = looks(algorithm, tmp_path, n=4, remedies={"dead-units": "--slope 0.2"})[-1]
+    seen = looks(algorithm, tmp_path, n=4, cures={"dead-units": "--slope 0.2"})[-1]
     assert seen.metrics["dead_units_1"] == 1
     file = FindingsFile(tmp_path / "findings.json", rerun="pushforward train --config c.yaml")
-    file.update(AdversarialHealth(ring(60), every=1, batch_size=4), tuple(seen.findings))
+    file.update(AdversarialHealth({"data": ring(60)}, every=1, batch_size=4), tuple(seen.findings))
     found = {f.name: f for f in read_findings(tmp_path / "findings.json")}
     assert found["dead-units"].command == "pushforward train --config c.yaml --slope 0.2"
 
@@ -140,7 +140,7 @@ def test_looking_leaves_no_trace(method, tmp_path):
         return run
 
     data = images_for(method)
-    watching = [AdversarialHealth(data, every=2, batch_size=6), GridAnimation()]
+    watching = [AdversarialHealth({"data": data}, every=2, batch_size=6), GridAnimation()]
     alone, watched = finished("alone", []), finished("watched", watching)
     assert_same(weights(alone.algorithm), weights(watched.algorithm))
     assert_same(alone._tensors()["random"], watched._tensors()["random"])
@@ -160,8 +160,8 @@ def test_a_resumed_run_of_points_has_the_same_history_and_frames(method, tmp_pat
 
     def made(name):
         observers = [
-            AdversarialHealth(data, every=2, batch_size=6),
-            LandscapeAnimation(data.x, every=2),
+            AdversarialHealth({"data": data}, every=2, batch_size=6),
+            LandscapeAnimation({"data": data}, every=2),
         ]
         return trainer(
             tmp_path / name, lambda: build(method, (2,)), steps=8, images=data, observers=observers

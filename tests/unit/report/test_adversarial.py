@@ -9,36 +9,37 @@ import pytest
 
 from pushforward.data import toys
 from pushforward.observers.history import History
-from pushforward.report.adversarial import animation, mode_bars
+from pushforward.report.adversarial import animations, mode_bars
 from pushforward.report.training import panels
 from tests.unit.observers.test_health import ring
 
 
 def facts(folder, data=None):
-    return SimpleNamespace(folder=folder, first=data and SimpleNamespace(train=data))
+    return SimpleNamespace(folder=folder, first=data and SimpleNamespace(train=data), data={}, model=None)
 
 
 def test_the_last_histogram_is_drawn_with_the_modes_names(tmp_path):
     for step, counts in ((5, [8] * 8), (10, [50, 0, 7, 1, 0, 2, 3, 1])):
         History(tmp_path / "diagnosis.jsonl", step).add(modes=counts, due=[8.0] * 8)
-    found = mode_bars(facts(tmp_path, ring(50)))
+    (found,) = mode_bars(facts(tmp_path, ring(50)))
     assert (found.known, found.held, found.k, found.n, found.step) == (True, 6, 8, 64, 10)
     for word in toys.by_angle(toys.ring_modes()):
         assert f">{word}<" in found.svg
-    assert not mode_bars(facts(tmp_path)).known  # the data are gone: nothing says what the modes were
+    assert not mode_bars(facts(tmp_path))[0].known  # the data are gone: nothing says what the modes were
 
 
 def test_a_run_that_was_never_looked_at_has_none(tmp_path):
-    assert mode_bars(facts(tmp_path)) is None
-    assert animation(facts(tmp_path)) is None
+    assert mode_bars(facts(tmp_path)) == []
+    assert animations(facts(tmp_path)) == {}
 
 
 def test_the_landscape_moves_inside_the_page_and_the_grids_of_images_do_not(tmp_path):
     (tmp_path / "samples").mkdir()
     (tmp_path / "samples" / "animation.gif").write_bytes(b"GIF89a")
-    assert animation(facts(tmp_path)) is None
+    assert animations(facts(tmp_path)) == {}
     (tmp_path / "samples" / "frames").mkdir()
-    uri = animation(facts(tmp_path))
+    (game, uri), *others = animations(facts(tmp_path)).items()
+    assert (game, others) == ("", [])
     assert base64.b64decode(uri.partition("base64,")[2]) == b"GIF89a"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -272,6 +273,10 @@ class DrawsB(GAN):
     def step(self, draw):
         """That of a GAN."""
         return super().step(lambda name="data", n=None: draw("b", n))
+
+    def games(self):
+        """Whose real data are b."""
+        return {name: replace(game, stream="b") for name, game in super().games().items()}
 
 
 def test_an_adversarial_method_is_looked_at_with_the_streams_that_its_step_draws(tmp_path):
