@@ -18,7 +18,8 @@ class Method:
     recipe: "module:Class" of a dataclass of options with `build(shape) -> Algorithm`; see `streams` for one
     that learns from several streams of data. kind: an "ensemble" has no step, but trains algorithms one after
     another. formerly: the method that had its options before; its recipe then tells by `was_used(options)`
-    whether an old config means this one (see `migrate`).
+    whether an old config means this one (see `migrate`). treats: findings, by name or beginning, against
+    which it is the method to change to.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Method:
     summary: str
     paper: str
     formerly: str = ""
+    treats: tuple[str, ...] = ()
     kind: Literal["algorithm", "ensemble"] = "algorithm"
 
 
@@ -50,6 +52,7 @@ METHODS = {
             "pushforward.recipes.beta_vae:BetaVAERecipe",
             "VAE whose code carries only so much: β fixed or learned, capacity, GECO, free bits",
             "Higgins et al. 2017",
+            treats=("posterior-collapse",),
         ),
         Method(
             "iwae",
@@ -122,6 +125,7 @@ METHODS = {
             "pushforward.recipes.gan:R3GANRecipe",
             "relativistic GAN with both gradient penalties: the modern default for images",
             "Huang et al. 2024",
+            treats=("mode-collapse", "mode-oscillation", "critic-saturated"),
         ),
         Method(
             "flow-matching",
@@ -170,3 +174,8 @@ def migrate(method: str, options: Mapping[str, Any]) -> tuple[str, dict[str, Any
             return heir, dict(options)
         options = {name: value for name, value in options.items() if name not in moved}
     return method, dict(options)
+
+
+def treating(finding: str) -> str:
+    """The method to change to where this was found, by the finding's name or its beginning."""
+    return next(m.name for m in METHODS.values() if finding in m.treats)

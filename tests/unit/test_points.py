@@ -135,8 +135,8 @@ def test_a_vae_of_points_encodes_them_and_is_not_bound_to_pixels(ring_vae):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"likelihood": "bernoulli"}, "--likelihood: bernoulli is of pixels.*gaussian"),
-        ({"network": "conv"}, "--network: conv.*mlp"),
+        ({"likelihood": "bernoulli"}, "`likelihood`: bernoulli is of pixels.*gaussian"),
+        ({"network": "conv"}, "`network`: conv.*mlp"),
     ],
 )
 def test_a_vae_of_points_says_what_it_cannot_be(options, reason, tmp_path):

@@ -43,10 +43,10 @@ class AdversarialHyperparameters:
         """Raise UserError at the first value that cannot be."""
         for name in ("latent_dim", "n_critic"):
             if getattr(self, name) < 1:
-                raise UserError(f"--{name.replace('_', '-')}: {getattr(self, name)}; expected at least 1")
+                raise UserError(f"`{name}`: {getattr(self, name)}; expected at least 1")
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"--{name}: {getattr(self, name)}; expected a decay in [0, 1)")
+                raise UserError(f"`{name}`: {getattr(self, name)}; expected a decay in [0, 1)")
 
     def player(self, module: nn.Module, *, ema: float | None = None) -> Player:
         """The player that moves this module by Adam with these settings."""
@@ -179,6 +179,6 @@ def refuse_batch_norm(critic: ViewedCritic, why: str) -> None:
     """Raise UserError for a critic whose scores of a batch depend on each other. why: who says so."""
     if critic.has_batch_norm:
         raise UserError(
-            f"--critic-norm: batch, but {why} needs the gradient of each sample's own score, which "
+            f"`critic_norm`: batch, but {why} needs the gradient of each sample's own score, which "
             "BatchNorm mixes with the rest of the batch; take 'none' or 'spectral'"
         )

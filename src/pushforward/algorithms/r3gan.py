@@ -55,12 +55,10 @@ class R3GANHyperparameters(AdversarialHyperparameters):
         """Raise UserError at the first value that cannot be."""
         super().check()
         if not self.gamma > 0:
-            raise UserError(f"--gamma: {self.gamma}; expected a positive weight, such as 1")
+            raise UserError(f"`gamma`: {self.gamma}; expected a positive weight, such as 1")
         for name in ("lr_end", "gamma_end"):
             if not 0 <= getattr(self, name) <= 1:
-                raise UserError(
-                    f"--{name.replace('_', '-')}: {getattr(self, name)}; expected a share in [0, 1]"
-                )
+                raise UserError(f"`{name}`: {getattr(self, name)}; expected a share in [0, 1]")
 
     def rate(self, clock: Clock) -> float:
         """The factor of the learning rates now."""

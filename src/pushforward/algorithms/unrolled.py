@@ -54,10 +54,10 @@ class UnrolledHyperparameters(AdversarialHyperparameters):
         super().check()
         if self.unroll < 1:
             raise UserError(
-                f"--unroll: {self.unroll}; expected at least 1 step, or the method 'gan' for none"
+                f"`unroll`: {self.unroll}; expected at least 1 step, or the method 'gan' for none"
             )
         if self.n_critic != 1:
-            raise UserError(f"--n-critic: {self.n_critic}; the unrolled critic takes 1 real step")
+            raise UserError(f"`n_critic`: {self.n_critic}; the unrolled critic takes 1 real step")
 
 
 class UnrolledGAN(AdversarialModel):

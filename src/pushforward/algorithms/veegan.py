@@ -44,7 +44,7 @@ class VEEGANHyperparameters(AdversarialHyperparameters):
         """Raise UserError at the first value that cannot be."""
         super().check()
         if not self.reconstruction >= 0:
-            raise UserError(f"--reconstruction: {self.reconstruction}; expected a weight of at least 0")
+            raise UserError(f"`reconstruction`: {self.reconstruction}; expected a weight of at least 0")
 
 
 class VEEGAN(AdversarialModel):
@@ -73,7 +73,7 @@ class VEEGAN(AdversarialModel):
             )
         if critic.at_once > 1:
             raise UserError(
-                "--pack: VEEGAN's critic judges pairs of x and z, which cannot be packed; leave it out"
+                "`pack`: VEEGAN's critic judges pairs of x and z, which cannot be packed; leave it out"
             )
         self.reconstructor = reconstructor
 

@@ -41,7 +41,7 @@ class WGANHyperparameters(AdversarialHyperparameters):
         """Raise UserError at the first value that cannot be."""
         super().check()
         if not self.c > 0:
-            raise UserError(f"--c: {self.c}; expected a positive bound of the critic's weights, such as 0.01")
+            raise UserError(f"`c`: {self.c}; expected a positive bound of the critic's weights, such as 0.01")
 
     def player(self, module: nn.Module, *, ema: float | None = None) -> Player:
         """The player that moves this module by RMSProp."""

@@ -49,7 +49,7 @@ class WGANGPHyperparameters(AdversarialHyperparameters):
         """Raise UserError at the first value that cannot be."""
         super().check()
         if not self.penalty > 0:
-            raise UserError(f"--penalty: {self.penalty}; expected a positive weight, such as 10")
+            raise UserError(f"`penalty`: {self.penalty}; expected a positive weight, such as 10")
 
 
 class WGANGP(AdversarialModel):

@@ -7,14 +7,13 @@ import shlex
 from typing import Any
 
 from pushforward.config import RunConfig, TrainOptions
-from pushforward.methods import recipe_class
+from pushforward.methods import recipe_class, treating
 from pushforward.streams import DATA
 
 FREE_NATS = 0.1  # in each dimension
 RISE = 0.3  # share of the run in which the KL's weight rises
 # What of a run another method's run keeps: its data, its length, and what both recipes call by one name.
 KEPT_TRAIN = ("data", "test", "image_size", "channels", "limit", "limit_seed", "steps", "batch_size")
-KEPT = ("latent_dim", "likelihood", "sigma", "binarization", "mixtures", "network", "hidden", "width")
 SLOPE = 0.2  # of LeakyReLU, as in DCGAN's critic
 NOISE = 0.2  # of the data's standard deviation over all coordinates: half as far as modes lie, or less
 STRONGER = 10  # times the penalty
@@ -26,14 +25,10 @@ def collapse_cure(config: RunConfig) -> str:
     An option to repeat the run with where it is a β-VAE already, else the whole command of one. "" where
     the method's own options leave nothing to loosen.
     """
-    if config.method == "beta-vae":
+    if hasattr(config.options, "free_bits"):
         return _loosened(config.options)
-    if config.streams != (DATA,):  # which no other method could learn from
-        return ""
-    words = ["pushforward", "train", "beta-vae"]
-    words += changed(config.train, TrainOptions(), KEPT_TRAIN)
-    words += changed(config.options, recipe_class("beta-vae")(), KEPT)
-    return shlex.join([*words, "--free-bits", f"{FREE_NATS:g}", "--warm-up", f"{RISE:g}"])
+    command = another(config, treating("posterior-collapse"))
+    return command and f"{command} --free-bits {FREE_NATS:g} --warm-up {RISE:g}"
 
 
 def _loosened(options: Any) -> str:
@@ -79,11 +74,11 @@ def adversarial_cures(config: RunConfig, *, scale: float = 1.0) -> dict[str, str
 
 
 def _paired(config: RunConfig) -> str:
-    """R3GAN on the same data and networks; where penalties damp the game already, stronger ones."""
+    """A method that pairs, on the same data and networks; where penalties damp the game, stronger ones."""
     damping = getattr(config.options, "damping", None)
     if damping is not None:
         return f"--{damping} {STRONGER * getattr(config.options, damping):g}"
-    return another(config, "r3gan")
+    return another(config, treating("mode-collapse"))
 
 
 def _signal(config: RunConfig, scale: float) -> str:
@@ -93,12 +88,12 @@ def _signal(config: RunConfig, scale: float) -> str:
 
 
 def _overlap(config: RunConfig, scale: float) -> str:
-    """Noise on what the critic sees; where there is noise already, R3GAN or a slower critic."""
+    """Noise on what the critic sees; where there is noise already, another method or a slower critic."""
     options = config.options
     if not getattr(options, "noise", True):
         return f"--noise {NOISE * scale:.2g}"
     if getattr(options, "damping", None) is None:
-        return another(config, "r3gan")
+        return another(config, treating("critic-saturated"))
     return f"--lr.critic {config.train.lr_of.get('critic', options.lr) / 2:g}"
 
 

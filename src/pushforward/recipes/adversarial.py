@@ -79,26 +79,24 @@ class AdversarialRecipe(AdversarialHyperparameters):
         super().check()
         if self.pack < 1 or self.width < 1:
             name, value = ("pack", self.pack) if self.pack < 1 else ("width", self.width)
-            raise UserError(f"--{name}: {value}; expected at least 1")
+            raise UserError(f"`{name}`: {value}; expected at least 1")
         if self.noise < 0:
-            raise UserError(f"--noise: {self.noise}; expected a standard deviation of at least 0")
+            raise UserError(f"`noise`: {self.noise}; expected a standard deviation of at least 0")
         for name in ("hidden", "critic_hidden"):
             widths = getattr(self, name)
             if any(h < 1 for h in widths):
-                raise UserError(
-                    f"--{name.replace('_', '-')}: {' '.join(map(str, widths))}; expected widths of at least 1"
-                )
+                raise UserError(f"`{name}`: {' '.join(map(str, widths))}; expected widths of at least 1")
         if not 0 <= self.slope < 1:
-            raise UserError(f"--slope: {self.slope}; expected at least 0 (ReLU) and less than 1")
+            raise UserError(f"`slope`: {self.slope}; expected at least 0 (ReLU) and less than 1")
         if self.init_std is not None and not self.init_std > 0:
-            raise UserError(f"--init-std: {self.init_std}; expected a positive standard deviation")
+            raise UserError(f"`init_std`: {self.init_std}; expected a positive standard deviation")
 
     def family(self, shape: Shape) -> Family:
         """The architecture for this shape. Raises UserError for a convolutional one of points."""
         if self.network == "auto":
             return "dcgan" if len(shape) == 3 and min(shape[1:]) >= 16 else "mlp"
         if self.network in ("dcgan", "residual") and len(shape) != 3:
-            raise UserError(f"--network: {self.network}, but --data holds points; take mlp or maxout")
+            raise UserError(f"`network`: {self.network}, but `data` holds points; take mlp or maxout")
         return self.network
 
     def critic(self, shape: Shape, *, codes: int = 0) -> ViewedCritic:
@@ -129,7 +127,7 @@ class AdversarialRecipe(AdversarialHyperparameters):
                     latent_dim, _image(shape), width=width, slope=slope, batch_norm=batch_norm
                 )
             case "residual" if batch_norm:
-                raise UserError("--generator-norm: batch, but the residual network has none; leave it out")
+                raise UserError("`generator_norm`: batch, but the residual network has none; leave it out")
             case "residual":
                 network = residual_generator(latent_dim, _image(shape), width=width, slope=slope)
             case _:
@@ -142,7 +140,7 @@ class AdversarialRecipe(AdversarialHyperparameters):
         hidden, norm = self.critic_hidden or self.hidden, self.critic_norm
         family = self.family(shape)
         if norm == "batch" and family != "dcgan":
-            raise UserError(f"--critic-norm: batch, but the {family} critic has none; take dcgan or 'none'")
+            raise UserError(f"`critic_norm`: batch, but the {family} critic has none; take dcgan or 'none'")
         match family:
             case "dcgan":
                 kind: Literal["none", "batch"] = "batch" if norm == "batch" else "none"
@@ -155,7 +153,7 @@ class AdversarialRecipe(AdversarialHyperparameters):
                 )
                 if norm == "batch" and not has_batch_norm(network):
                     raise UserError(
-                        f"--critic-norm: batch, but images of {shape[1]}x{shape[2]} leave the critic one "
+                        f"`critic_norm`: batch, but images of {shape[1]}x{shape[2]} leave the critic one "
                         "convolution, which has none; take 'none' or 'spectral', or larger images"
                     )
             case "residual":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import nn
@@ -38,6 +38,18 @@ class Parts(NamedTuple):
 @dataclass(kw_only=True)
 class LatentRecipe(LatentHyperparameters):
     """Options of every model that encodes images and decodes them under a likelihood."""
+
+    kept: ClassVar[tuple[str, ...]] = (
+        "latent_dim",
+        "likelihood",
+        "sigma",
+        "binarization",
+        "mixtures",
+        "network",
+        "hidden",
+        "width",
+    )
+    """What a cure that changes the method takes along."""
 
     likelihood: Literal["gaussian", "bernoulli", "continuous-bernoulli", "logistic", "logistic-mixture"] = (
         "gaussian"

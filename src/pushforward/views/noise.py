@@ -26,9 +26,9 @@ class InstanceNoise(View):
     def __init__(self, std: float, *, until: float = 1.0) -> None:
         super().__init__()
         if not std > 0:
-            raise UserError(f"--noise: {std}; expected a positive standard deviation, such as 0.1")
+            raise UserError(f"`noise`: {std}; expected a positive standard deviation, such as 0.1")
         if not 0 < until <= 1:
-            raise UserError(f"--noise-until: {until}; expected a share of the run in (0, 1]")
+            raise UserError(f"`noise_until`: {until}; expected a share of the run in (0, 1]")
         self.std, self.until = std, until
 
     def std_at(self, clock: Clock) -> float:

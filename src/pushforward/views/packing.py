@@ -27,7 +27,7 @@ class Packing(View):
             weight_critic=view.weight_critic, weight_generator=view.weight_generator, head=view.head
         )
         if m < 2:
-            raise UserError(f"--pack: {m}; expected at least 2 samples, or leave it out for none")
+            raise UserError(f"`pack`: {m}; expected at least 2 samples, or leave it out for none")
         self.view, self.m = view, m
         self.at_once = m * view.at_once
 
@@ -48,7 +48,7 @@ class Packing(View):
         """Raise UserError where m does not divide n."""
         if n % self.m:
             raise UserError(
-                f"--pack: {self.m} does not divide {n}, the batch of a process; take a multiple of {self.m} "
-                "for each as --batch-size"
+                f"`pack`: {self.m} does not divide {n}, the batch of a process; take a multiple of {self.m} "
+                "for each as `batch_size`"
             )
         self.view.check_batch(n)

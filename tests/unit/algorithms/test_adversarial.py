@@ -327,7 +327,7 @@ PENALISED = [
 def test_a_batch_norm_critic_is_refused_where_single_gradients_are_needed(kind, hyper):
     critic = ViewedCritic(dcgan_critic((1, 16, 16), width=4, normalisation="batch"))
     generator = dcgan_generator(LATENT, (1, 16, 16), width=4)
-    with pytest.raises(UserError, match=r"--critic-norm: batch, but .* take 'none' or 'spectral'"):
+    with pytest.raises(UserError, match=r"`critic_norm`: batch, but .* take 'none' or 'spectral'"):
         kind(generator=generator, critic=critic, hyper=hyper(latent_dim=LATENT))
 
 
@@ -340,7 +340,7 @@ def test_veegan_needs_a_reconstructor_and_no_packs():
     with pytest.raises(UserError, match="reconstructor: None; VEEGAN needs a network"):
         VEEGAN(**parts)
     parts["critic"] = ViewedCritic(mlp_critic((4,), (8,), codes=LATENT), [Packing(Identity(), 2)])
-    with pytest.raises(UserError, match="--pack: VEEGAN's critic"):
+    with pytest.raises(UserError, match="`pack`: VEEGAN's critic"):
         VEEGAN(**parts, reconstructor=nn.Linear(2, LATENT))
 
 

@@ -56,7 +56,7 @@ def test_it_builds_again_from_what_is_written_down():
         ({"component": "gann"}, "no method 'gann'; perhaps you meant 'gan'"),
         ({"component_options": {"hiden": 3}}, "`component_options`: hiden: .*perhaps you meant 'hidden'"),
         ({"component_options": {"hidden": "x"}}, "`component_options`: hidden: 'x'"),
-        ({"component_options": {"n_critic": 0}}, "`component` gan: --n-critic: 0; expected at least 1"),
+        ({"component_options": {"n_critic": 0}}, "`component` gan: `n_critic`: 0; expected at least 1"),
         ({"components": 0}, "`components`: 0"),
         ({"classifier_steps": 0}, "`classifier_steps`: 0"),
     ],

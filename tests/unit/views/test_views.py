@@ -77,11 +77,11 @@ def test_noise_is_fresh_at_each_look_and_for_real_and_fake():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: InstanceNoise(0.0), "--noise: 0.0; expected a positive"),
-        (lambda: InstanceNoise(float("nan")), "--noise: nan"),
-        (lambda: InstanceNoise(0.1, until=0.0), "--noise-until: 0.0; expected a share"),
-        (lambda: InstanceNoise(0.1, until=1.5), "--noise-until: 1.5; expected a share"),
-        (lambda: Packing(Identity(), 1), "--pack: 1; expected at least 2"),
+        (lambda: InstanceNoise(0.0), "`noise`: 0.0; expected a positive"),
+        (lambda: InstanceNoise(float("nan")), "`noise`: nan"),
+        (lambda: InstanceNoise(0.1, until=0.0), "`noise_until`: 0.0; expected a share"),
+        (lambda: InstanceNoise(0.1, until=1.5), "`noise_until`: 1.5; expected a share"),
+        (lambda: Packing(Identity(), 1), "`pack`: 1; expected at least 2"),
     ],
 )
 def test_views_refuse_what_cannot_be(make, said):
@@ -118,9 +118,9 @@ def test_packing_wraps_a_view_with_its_weights_and_head():
 
 def test_a_batch_that_packs_do_not_divide_is_refused_also_beforehand():
     packing = Packing(Identity(), 5)
-    with pytest.raises(UserError, match=r"--pack: 5 does not divide 12.*multiple"):
+    with pytest.raises(UserError, match=r"`pack`: 5 does not divide 12.*multiple"):
         packing(torch.randn(B, 2), Clock())
-    with pytest.raises(UserError, match=r"--pack: 5 does not divide 12.*--batch-size"):
+    with pytest.raises(UserError, match=r"`pack`: 5 does not divide 12.*`batch_size`"):
         packing.check_batch(12)
     packing.check_batch(15)
     Identity().check_batch(7)
@@ -134,7 +134,7 @@ def test_a_model_asks_its_views():
         hyper=GANHyperparameters(latent_dim=3),
     )
     model.check_batch(8)
-    with pytest.raises(UserError, match="--pack: 2 does not divide 7"):
+    with pytest.raises(UserError, match="`pack`: 2 does not divide 7"):
         model.check_batch(7)
 
 
