@@ -150,6 +150,8 @@ def join(device: str) -> tuple[World, torch.device]:
         return world, torch.device("cpu")
     chosen = state.device if device == "auto" or world.size > 1 else torch.device(device)
     if chosen.type == "cuda":
+        if chosen.index is None:
+            chosen = torch.device("cuda", torch.cuda.current_device())
         torch.cuda.set_device(chosen)  # whose random stream is the run's
     return world, chosen
 

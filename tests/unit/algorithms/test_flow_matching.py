@@ -266,7 +266,7 @@ def test_evaluation_spreads_each_pixel_over_its_level():
         ({"network": "unet"}, (2,), "`network`: unet, but `data` holds points"),
         ({"width": 0}, (1, 16, 16), "`width`: 0"),
         ({"hidden": ()}, (2,), "`hidden`: .*expected one or more"),
-        ({"ema": 1.5}, (2,), "ema: 1.5"),
+        ({"ema": 1.5}, (2,), "`ema`: 1.5"),
     ],
 )
 def test_what_cannot_be_is_said(options, shape, says):

@@ -128,7 +128,7 @@ def test_an_unknown_name_is_told_the_nearest():
         (["info", "digits", "--image-size", "x"], "--image-size"),
         (["info", "digits", "--image-sise", "9"], "perhaps you meant --image-size"),
         (["info", "digits", "--image-size", "9999"], "--image-size 9999: expected 8 to 256"),
-        (["info", "digits", "--limit", "0"], "--limit 0: expected 1 to 1596"),
+        (["info", "digits", "--limit", "0"], "`limit` 0: expected 1 to 1596"),
     ],
 )
 def test_mistakes_are_told_in_one_line(argv, reason, capsys):

@@ -25,7 +25,7 @@ def test_the_limit_applies_to_the_training_images_alone():
     assert splits.train.fingerprint != whole.train.fingerprint
     assert splits.train.classes == whole.train.classes
     assert splits.test.fingerprint == whole.test.fingerprint
-    with pytest.raises(UserError, match="--limit 5000: expected 1 to 1596"):
+    with pytest.raises(UserError, match="`limit` 5000: expected 1 to 1596"):
         load_splits("digits", limit=5000)
 
 
@@ -64,7 +64,7 @@ def test_labels_of_both_sources_share_their_numbers(tmp_path):
 def test_held_out_mistakes(tmp_path):
     train = str(folder_of(tmp_path / "train", names(1, 2)))
     small = str(folder_of(tmp_path / "small", names(1), lambda seed: picture(seed, 9, 9)))
-    with pytest.raises(UserError, match=r"--test .*small: images of 9 × 9 .* --image-size 32"):
+    with pytest.raises(UserError, match=r"--test .*small: images of 9 × 9 .* `image_size` 32"):
         load_splits(train, test=small)
     with pytest.raises(UserError, match=r"--test .*train: it holds every image"):
         load_splits(train, test=train)
