@@ -165,12 +165,8 @@ def migrate(method: str, options: Mapping[str, Any]) -> tuple[str, dict[str, Any
     Where another method has taken options over, they go with it if they are used, and are left out if they
     are not. What else is unknown stays, for validation to name it.
     """
-    heirs = [m.name for m in METHODS.values() if m.formerly == method]
-    own = {f.name for f in dataclasses.fields(recipe_class(method))} if heirs else set()
-    for heir in heirs:
-        recipe = recipe_class(heir)
-        moved = {f.name for f in dataclasses.fields(recipe)} - own
-        if moved & options.keys() and recipe.was_used(options):
+    for heir, moved in taken_over(method).items():
+        if moved & options.keys() and recipe_class(heir).was_used(options):
             return heir, dict(options)
         options = {name: value for name, value in options.items() if name not in moved}
     return method, dict(options)
@@ -179,3 +175,10 @@ def migrate(method: str, options: Mapping[str, Any]) -> tuple[str, dict[str, Any
 def treating(finding: str) -> str:
     """The method to change to where this was found, by the finding's name or its beginning."""
     return next(m.name for m in METHODS.values() if finding in m.treats)
+
+
+def taken_over(method: str) -> dict[str, set[str]]:
+    """The options that a method had and other methods have now: method -> names (imports torch)."""
+    heirs = [m.name for m in METHODS.values() if m.formerly == method]
+    fields = {name: {f.name for f in dataclasses.fields(recipe_class(name))} for name in (method, *heirs)}
+    return {heir: fields[heir] - fields[method] for heir in heirs}

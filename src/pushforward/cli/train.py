@@ -19,8 +19,7 @@ from pushforward.config import (
     read_config,
 )
 from pushforward.errors import UserError
-from pushforward.methods import METHODS, find_method, recipe_class
-from pushforward.run_folder import RunFolder
+from pushforward.methods import METHODS, find_method, recipe_class, taken_over
 from pushforward.streams import DATA, streams_of
 
 Named = dict[str, dict[str, Any]]  # field of `TrainOptions` -> name -> value
@@ -99,6 +98,7 @@ def _preset(method: str | None, name: str, config_file: str | None) -> RunConfig
 
 def _train(config: RunConfig) -> None:
     from pushforward.cli.progress import TrainingDisplay
+    from pushforward.run_folder import RunFolder
     from pushforward.runs import run as runs
 
     restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
@@ -173,9 +173,23 @@ def _report(folder: Path) -> None:
     print(f"model   {folder}\nreport  {page}")
 
 
+def _refuse_moved(method: str, argv: list[str]) -> None:
+    """Say where options went that this method had before."""
+    for heir, moved in taken_over(method).items():
+        options = {f"--{name.replace('_', '-')}" for name in moved}
+        for word in argv:
+            option = word.partition("=")[0]
+            if option in options:
+                raise UserError(
+                    f"{option}: '{method}' has it no more; it is an option of '{heir}': "
+                    f"`pushforward train {heir} ...`"
+                )
+
+
 def _parse(method: str, argv: list[str], base: RunConfig | None, named: Named) -> RunConfig:
     if method not in METHODS:
         find_method(method)
+    _refuse_moved(method, argv)
     import tyro
 
     kind = recipe_class(method)

@@ -243,6 +243,10 @@ def test_a_preset_is_a_start_that_the_command_line_overrides(capsys):
     assert printed["options"]["lr_schedule"] == "cosine"
     assert printed["options"]["latent_dim"] == 6
     for words, said in (
+        (
+            ["train", "vae", "--latent", "bernoulli"],
+            "--latent: 'vae' has it no more",
+        ),
         (["train", "vae", "--preset", "mnits"], "has no preset 'mnits'; perhaps you meant 'mnist'"),
         (["train", "--preset", "mnist"], "but of which method"),
         (["train", "vae", "--preset", "mnist", "--config", "c.yaml"], "given with --config"),
