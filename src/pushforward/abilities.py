@@ -88,7 +88,12 @@ class Reconstructs(Protocol):
 
 @_ability("tokenize", lacks="no discrete codes")
 class Tokenizes(Protocol):
-    """Maps data to arrays of indices into a codebook, and back."""
+    """Maps data to arrays of indices into a codebook, and back.
+
+    vocabulary: entries of the codebook; indices are below it.
+    """
+
+    vocabulary: int
 
     def tokens(self, x: Float[Tensor, "n *x"]) -> Int64[Tensor, "n *t"]:
         """The indices of each image or point."""

@@ -136,7 +136,9 @@ def test_two_that_are_cut_and_resumed_equal_two_that_were_left_alone(pairs, name
     assert pairs[name].unlike == []
 
 
-@pytest.mark.parametrize("name", ["Centred", "Pooled", "beta-vae, sigma", "discrete-vae, nvil"])
+@pytest.mark.parametrize(
+    "name", ["Centred", "Pooled", "beta-vae, sigma", "discrete-vae, nvil", "vq-vae", "vq-vae, conv"]
+)
 def test_what_goes_through_a_yield_is_the_same_in_both(pairs, name):
     assert pairs[name] == Pair()
 

@@ -34,6 +34,8 @@ def is_float(x: Tensor, *shape: int) -> None:
 
 
 def codes(a, x: Tensor) -> Tensor:
+    if hasattr(a, "tokens"):  # vectors of a codebook
+        return a.codebook(a.tokens(x))
     return a.encode(x) if hasattr(a, "encode") else a.sample_prior(len(x))
 
 
@@ -46,6 +48,7 @@ def check_samples(a, x: Tensor) -> None:
 def check_tokens(a, x: Tensor) -> None:
     tokens = a.tokens(x)
     assert (tokens.dtype, len(tokens)) == (torch.int64, N)
+    assert 0 <= int(tokens.min()) <= int(tokens.max()) < a.vocabulary
     is_float(a.decode_tokens(tokens), *x.shape)
 
 

@@ -7,7 +7,7 @@ paper then fits a prior to the integers; without one the model does not sample.
 Deviations from the paper:
 1. The first codebook is drawn from a normal distribution with the mean and covariance of the first batch's
    encodings. The paper does not say how it starts; common code takes small uniform numbers.
-2. A pseudo-count of 1e-7 keeps a code that nothing chooses where it is, where the paper has 0/0. Common code
+2. A pseudo-count of 1e-10 keeps a code that nothing chooses where it is, where the paper has 0/0. Common code
    smooths all counts instead (Laplace), which draws such a code to the origin.
 3. Counts and sums are divided by the number of encodings. This changes no quotient, and several processes
    then average what one would count.
@@ -124,7 +124,7 @@ class VQVAE(Algorithm):
     def step(self, draw: Draw) -> Steps:
         """Descend -ln p(x|z_q) + β ‖z - sg(z_q)‖², eq. 3 without its second term; then the codebook follows.
 
-        The commitment is a mean over the code's integers. The first step begins the codebook.
+        Both are sums for an image. The first step begins the codebook.
         """
         x = self.likelihood.prepare(draw().x)
         z = self.encoder(x).float()
@@ -134,7 +134,7 @@ class VQVAE(Algorithm):
         codes = self.codebook.nearest(z)
         z_q = self.codebook(codes)
         distortion = self._distortion(straight_through_copy(z, z_q), x).mean()
-        commitment = (z - z_q).square().sum(1).mean()
+        commitment = (z - z_q).square().flatten(1).sum(1).mean()
         info = {
             "reconstruction": distortion,
             "commitment": commitment,

@@ -14,12 +14,14 @@ import torch
 
 from pushforward.abilities import (
     ABILITIES,
+    Encodes,
     HasBound,
     HasGaussianPosterior,
     HasLogProb,
     HasPosterior,
     Reconstructs,
     Samples,
+    Tokenizes,
 )
 from pushforward.data import Dataset
 from pushforward.data.kinds import size_of
@@ -42,6 +44,7 @@ from pushforward.models.latents import divergence, posterior
 from pushforward.models.marginal import Rung, check_rung
 from pushforward.models.model import DRAWS, Model
 from pushforward.objectives.annealing import Annealing
+from pushforward.objectives.quantization import perplexity
 from pushforward.randomness import aside
 
 __all__ = ["Evaluation", "Metric", "Skipped", "active", "evaluate"]
@@ -174,6 +177,17 @@ def _reconstruction(model: Model, data: Dataset, effort: Effort) -> Outcome:
     return Outcome([metric], detail={"reconstruction_error_per_image": errors.tolist()})
 
 
+def _code_use(model: Model, data: Dataset, effort: Effort) -> Outcome:
+    """How evenly all integers of all codes use the codebook, as exp of their entropy."""
+    algorithm = model.ability(Tokenizes)
+    k = algorithm.vocabulary
+    counts = torch.zeros(k)
+    for x in chunks(model, data.x, 1):
+        counts += torch.bincount(algorithm.tokens(x).cpu().flatten(), minlength=k)
+    use = Metric(name="code_perplexity", value=float(perplexity(counts)), unit=f"of {k} codes")
+    return Outcome([use], detail={"code_counts": counts.tolist()})
+
+
 @dataclass(frozen=True)
 class Measure:
     """names: the metrics it yields. needs: abilities of the model. least: images that it needs.
@@ -208,6 +222,7 @@ MEASURES: Sequence[Measure] = (
     Measure(("kl", "active_units"), (HasPosterior,), _latents, least=2),
     Measure(("information", "aggregate_gap"), (HasGaussianPosterior,), _information, least=2),
     Measure(("reconstruction_error",), (Reconstructs,), _reconstruction),
+    Measure(("code_perplexity",), (Tokenizes,), _code_use, unless=Encodes),
     Measure(points.MODES, (Samples,), points.modes, of="point"),
     Measure(stacked.MODES, (Samples,), stacked.modes, of=stacked.STACKED, cost="costly"),
     Measure(("sliced_wasserstein",), (Samples,), points.distance, least=2, of="point"),

@@ -45,6 +45,7 @@ from pushforward.objectives.montecarlo import (
 )
 from pushforward.objectives.ode import integrate, transported_log_prob
 from pushforward.objectives.penalties import clip_weights_, gradient_penalty, zero_centred_penalty
+from pushforward.objectives.quantization import nearest_codes, perplexity, straight_through_copy
 
 __all__ = [
     "Annealing",
@@ -75,11 +76,14 @@ __all__ = [
     "measure_estimator",
     "minimax_critic",
     "minimax_generator",
+    "nearest_codes",
     "nonsaturating_generator",
+    "perplexity",
     "prior_estimate",
     "relativistic_critic",
     "relativistic_generator",
     "reparameterize",
+    "straight_through_copy",
     "summarize_weights",
     "transported_log_prob",
     "variance_interval",

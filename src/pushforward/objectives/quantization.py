@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-PSEUDO_COUNT = 1e-7  # of a code, as a share of the vectors in a batch
+PSEUDO_COUNT = 1e-10  # of a code, as a share of the vectors in a batch
 
 
 def nearest_codes(z: Float[Tensor, "n d"], codebook: Float[Tensor, "k d"]) -> Int64[Tensor, " n"]:
@@ -20,8 +20,10 @@ def nearest_codes(z: Float[Tensor, "n d"], codebook: Float[Tensor, "k d"]) -> In
     In the precision of its arguments, also under autocast: rounded distances would choose other codes.
     """
     with torch.autocast(z.device.type, enabled=False):
+        centre = codebook.mean(0)  # far from the origin, the difference of squares would lose its digits
+        e, z = codebook - centre, z - centre
         # ‖z - e‖²/2 without ‖z‖²/2, which is the same for all k.
-        return torch.addmm(0.5 * codebook.square().sum(1), z, codebook.T, alpha=-1).argmin(1)
+        return torch.addmm(0.5 * e.square().sum(1), z, e.T, alpha=-1).argmin(1)
 
 
 def straight_through_copy(z: Float[Tensor, "*n"], z_q: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
@@ -36,10 +38,14 @@ def code_statistics(
 
     The mean over equal parts of a batch is that of the whole.
     """
+    n, z = len(z), z.detach()
+    if z.device.type == "cpu":
+        sums = z.new_zeros(k, z.shape[1]).index_add_(0, codes, z)
+        return torch.bincount(codes, minlength=k).to(z.dtype) / n, sums / n
     with torch.autocast(z.device.type, enabled=False):
-        # A product, since a scattered sum adds up in another order each time on a GPU.
+        # A GPU would add up in another order each time, and wait for the counts.
         chosen = F.one_hot(codes, k).to(z.dtype)
-        return chosen.mean(0), chosen.T @ z.detach() / len(z)
+        return chosen.mean(0), chosen.T @ z / n
 
 
 def codebook_step(
@@ -51,7 +57,8 @@ def codebook_step(
     code, where it stands, keeps a code that nothing chooses in its place instead of at 0/0. For a code in use
     it is too small to matter.
     """
-    return (sums + PSEUDO_COUNT * codebook) / (shares + PSEUDO_COUNT)[:, None]
+    # Not (m + εe)/(N + ε), which rounding would move where N and m are 0.
+    return codebook + (sums - shares[:, None] * codebook) / (shares + PSEUDO_COUNT)[:, None]
 
 
 def moments(z: Float[Tensor, "n d"]) -> tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]:

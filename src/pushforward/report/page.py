@@ -23,6 +23,7 @@ TOLD = {
     "effective_draws": "draws that count towards the bound",
     "monte_carlo_error": "Monte Carlo error of the bound",
     "reconstruction_error": "reconstruction error",
+    "code_perplexity": "codes in use (perplexity)",
     "modes": "modes found",
     "high_quality": "samples of high quality",
     "reverse_kl": "reverse KL over modes",
@@ -38,6 +39,7 @@ HEADLINE = (
     "bits/dimension",
     "active_units",
     "reconstruction_error",
+    "code_perplexity",
     "elbo",
 )
 
