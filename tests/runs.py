@@ -12,6 +12,7 @@ from pushforward.core import Algorithm
 from pushforward.data import Dataset, Scan, Stream
 from pushforward.methods import METHODS, recipe_class
 from pushforward.randomness import seed_everything
+from pushforward.recipes.adversarial import AdversarialRecipe
 from pushforward.training.distributed import World
 from pushforward.training.loop import Trainer
 from pushforward.training.settings import LoopSettings
@@ -25,7 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "iwae": {**TINY, "k": 3},
     "ae": TINY,
     "vq-vae": {**TINY, "codebook_size": 7, "codes": 2},
-    **dict.fromkeys(("gan", "gan-minimax", "lsgan", "wgan", "wgan-gp", "veegan", "r3gan"), TINY),
+    **dict.fromkeys(("gan", "gan-minimax", "lsgan", "wgan", "wgan-gp", "sngan", "veegan", "r3gan"), TINY),
     "unrolled": {**TINY, "unroll": 2},
     "pacgan": {**TINY, "pack": 3},
     "flow-matching": {"hidden": (16,), "sampler_steps": 3},
@@ -55,6 +56,11 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "flow-matching, unet": ("flow-matching", {"network": "unet", "width": 4, "sampler_steps": 3}),
 }
 METHOD_NAMES = [*(m.name for m in METHODS.values() if m.kind == "algorithm"), *VARIANTS]
+ADVERSARIAL = [
+    name
+    for name in METHOD_NAMES
+    if issubclass(recipe_class(VARIANTS.get(name, (name, {}))[0]), AdversarialRecipe)
+]
 SHAPE = (1, 8, 8)
 SHAPES = {"gan, batch": (1, 16, 16)}  # with one halving a DCGAN critic would have no BatchNorm
 

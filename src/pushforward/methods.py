@@ -103,6 +103,12 @@ METHODS = {
             "Gulrajani et al. 2017",
         ),
         Method(
+            "sngan",
+            "pushforward.recipes.gan:SNGANRecipe",
+            "hinge GAN, every weight of its critic divided by its largest singular value",
+            "Miyato et al. 2018",
+        ),
+        Method(
             "unrolled",
             "pushforward.recipes.gan:UnrolledRecipe",
             "GAN whose generator looks K critic steps ahead",

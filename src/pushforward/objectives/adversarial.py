@@ -50,12 +50,12 @@ def least_squares_generator(fake: Float[Tensor, "*f"]) -> Float[Tensor, ""]:
 
 
 def hinge_critic(real: Float[Tensor, "*r"], fake: Float[Tensor, "*f"]) -> Float[Tensor, ""]:
-    """E max(0, 1 - D(x)) + E max(0, 1 + D(G(z))). Lim and Ye 2017, eq. 16 and 17."""
+    """E max(0, 1 - D(x)) + E max(0, 1 + D(G(z))). Lim and Ye 2017; Miyato et al. 2018, section 4."""
     return (1 - real).relu().mean() + (1 + fake).relu().mean()
 
 
 def hinge_generator(fake: Float[Tensor, "*f"]) -> Float[Tensor, ""]:
-    """-E D(G(z)). Lim and Ye 2017."""
+    """-E D(G(z)). Lim and Ye 2017; Miyato et al. 2018, section 4."""
     return -fake.mean()
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from pushforward.algorithms.gan import GAN, GANHyperparameters, MinimaxGAN
 from pushforward.algorithms.lsgan import LSGAN, LSGANHyperparameters
 from pushforward.algorithms.r3gan import R3GAN, R3GANHyperparameters
+from pushforward.algorithms.sngan import SNGAN, SNGANHyperparameters
 from pushforward.algorithms.unrolled import UnrolledGAN, UnrolledHyperparameters
 from pushforward.algorithms.veegan import VEEGAN, VEEGANHyperparameters
 from pushforward.algorithms.wgan import WGAN, WGANHyperparameters
@@ -68,6 +69,15 @@ class UnrolledRecipe(UnrolledHyperparameters, AdversarialRecipe):
     """Options of `train unrolled`."""
 
     algorithm: ClassVar = UnrolledGAN
+
+
+@dataclass(kw_only=True)
+class SNGANRecipe(SNGANHyperparameters, AdversarialRecipe):
+    """Options of `train sngan`."""
+
+    algorithm: ClassVar = SNGAN
+    critic_norm: Literal["none", "batch", "spectral"] = "spectral"
+    """Normalisation in the critic: spectral, as in the paper. none leaves a plain hinge game."""
 
 
 @dataclass(kw_only=True)

@@ -10,10 +10,7 @@ from pushforward.cli.train import _parse
 from pushforward.config import RunConfig, TrainOptions
 from pushforward.diagnostics.cures import adversarial_cures
 from pushforward.methods import METHODS, recipe_class
-
-METHODS_WITH_A_CRITIC = [
-    "gan", "gan-minimax", "lsgan", "wgan", "wgan-gp", "unrolled", "veegan", "pacgan", "r3gan"
-]  # fmt: skip
+from tests.runs import ADVERSARIAL
 
 
 def config(method, *, train=None, **options):
@@ -32,7 +29,7 @@ def typed(command, run):
     return run.method, _parse(run.method, [] if rates else words, run, {"lr_of": rates})
 
 
-@pytest.mark.parametrize("method", METHODS_WITH_A_CRITIC)
+@pytest.mark.parametrize("method", [name for name in ADVERSARIAL if name in METHODS])
 @pytest.mark.parametrize("noise", [0.0, 0.3])
 def test_each_can_be_typed_and_builds_and_is_another_run(method, noise):
     run = config(method, train={"data": "ring", "steps": 700}, hidden=(30, 20), latent_dim=7, noise=noise)
@@ -74,7 +71,3 @@ def test_what_was_left_at_a_methods_own_default_takes_the_others():
     command = adversarial_cures(config("gan", slope=0.1, critic_norm="spectral"))["mode-collapse"]
     assert "--slope 0.1" in command
     assert "--critic-norm" not in command
-
-
-def test_the_methods_are_there():
-    assert set(METHODS_WITH_A_CRITIC) <= set(METHODS)

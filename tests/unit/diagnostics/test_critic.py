@@ -17,12 +17,7 @@ from pushforward.diagnostics.critic import (
     saturation,
     separation,
 )
-from tests.runs import SHAPE, SHAPES, assert_same, build, weights
-
-ADVERSARIAL = [
-    "gan", "gan-minimax", "lsgan", "wgan", "wgan-gp", "unrolled", "veegan", "pacgan", "r3gan", "gan, views",
-    "gan, batch",
-]  # fmt: skip
+from tests.runs import ADVERSARIAL, SHAPE, SHAPES, assert_same, build, weights
 
 
 def test_separation_of_shifted_normals_is_the_known_area():
