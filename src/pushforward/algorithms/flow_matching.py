@@ -38,6 +38,7 @@ from pushforward.objectives.ode import (
     transported_log_prob,
 )
 
+EVALUATIONS = {"euler": 1, "midpoint": 2, "heun": 2, "rk4": 4}  # of the velocity, in a step
 EXACT_UP_TO = 256  # numbers in x, for each of which an exact divergence costs a product
 
 
@@ -87,6 +88,7 @@ class FlowMatching(Algorithm):
         self.shape = shape
         self.hyper = hyper
         self.latent_dim = math.prod(shape)
+        self.passes = EVALUATIONS[hyper.solver] * hyper.sampler_steps
 
     def players(self) -> dict[str, Player]:
         """One: the velocity."""

@@ -214,6 +214,11 @@ class Model:
         and `annealing`, and for its error. Other models say it themselves, and take none of these.
         """
         if not self.can(HasBound):
+            if method != "iwae" or k is not None or annealing is not None:
+                raise UserError(
+                    f"`method`, `k`, `annealing`: given, but '{self.about['method']}' has no bound to estimate; "
+                    "leave them out"
+                )
             return self._map(self.ability(HasLogProb).log_prob, self._images(x), seed)
         return self.likelihood(x, method=method, k=k, annealing=annealing, seed=seed).value
 

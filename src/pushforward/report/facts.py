@@ -143,11 +143,16 @@ def _fits(model: Model, data: Mapping[str, StreamData], notes: list[str]) -> boo
     return True
 
 
+def affordable(model: Model, n: int) -> int:
+    """So many rows, or fewer where each takes a model many calls of its network, but 20 at least."""
+    return max(min(n, LEAST_IMAGES), n // model.algorithm.passes)
+
+
 def _evaluation(model: Model, data: StreamData) -> Evaluation:
     n, k = effort(len(data.held_out), math.prod(model.shape))
     if len(model.shape) == 1:
         n = min(len(data.held_out), MOST_POINTS)
-    chosen = pick(data.held_out, n, 0)
+    chosen = pick(data.held_out, affordable(model, n), 0)
     return evaluate(model, chosen, k=k, cheap_only=True)
 
 

@@ -17,7 +17,7 @@ from pushforward.metrics.pixels import mean_squared_error
 from pushforward.models.latents import Codes, codes, plane, traverse
 from pushforward.models.model import Model
 from pushforward.report import svg
-from pushforward.report.facts import Facts
+from pushforward.report.facts import Facts, affordable
 from pushforward.report.film import Frame, film
 from pushforward.report.inline import tiles
 from pushforward.report.points import Cloud, cloud
@@ -84,7 +84,7 @@ def pairs(model: Model, held_out: Dataset) -> list[Pair]:
     """Held-out images above their reconstructions, from the best to the worst of all that were looked at."""
     if not model.can(Reconstructs):
         return []
-    x = to_float(held_out.x[:500])
+    x = to_float(held_out.x[: affordable(model, 500)])
     x_hat = model.reconstruct(x)
     errors = mean_squared_error(x, x_hat)
     order = errors.argsort()
@@ -203,7 +203,7 @@ def take(facts: Facts) -> Pictures:
     frames = film(facts.folder, model.shape, but=model.about["step"] if samples else None)
     if data is None or evaluation is None:
         return Pictures(frames, samples)
-    shown = pick(data.held_out, MAP_POINTS, 0)
+    shown = pick(data.held_out, affordable(model, MAP_POINTS), 0)
     found = codes(model, shown.x) if model.can(Encodes) and len(shown) > 1 else None
     return Pictures(
         frames,
@@ -222,7 +222,7 @@ def _of_points(facts: Facts, model: Model) -> Pictures:
     frames = film(facts.folder, model.shape)
     if facts.first is None or facts.evaluation is None:
         return Pictures(frames)
-    shown = pick(facts.first.held_out, MAP_POINTS, 0)
+    shown = pick(facts.first.held_out, affordable(model, MAP_POINTS), 0)
     found = codes(model, shown.x) if model.can(Encodes) and len(shown) > 1 else None
     return Pictures(
         frames,

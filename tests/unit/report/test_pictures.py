@@ -10,9 +10,12 @@ import torch
 from PIL import Image
 
 from pushforward.core import to_uint8
+from pushforward.models.model import Model
 from pushforward.pictures.tiles import grid, pairs, rows
+from pushforward.report.facts import affordable
 from pushforward.report.film import film
 from pushforward.report.inline import CELL, MOST_CELL, tiles
+from tests.runs import SHAPE, build
 
 
 def opened(uri: str) -> Image.Image:
@@ -79,3 +82,15 @@ def test_rows_are_labelled():
     assert picture.width > body.width
     label = picture.crop((0, picture.height - 30, picture.width - body.width, picture.height))
     assert label.convert("L").getextrema()[0] < 100  # something dark is written there
+
+
+def test_a_model_of_many_network_calls_is_looked_at_on_fewer_rows():
+    """A flow takes 100 calls to encode an image: on 500 of them a report would take minutes."""
+    algorithm = build("flow-matching", sampler_steps=50)
+    assert algorithm.passes == 100  # midpoint
+    model = Model(algorithm, {"method": "flow-matching", "shape": list(SHAPE), "step": 0})
+    assert affordable(model, 500) == 20
+    assert affordable(model, 5000) == 50
+    assert affordable(model, 7) == 7
+    vae = Model(build("vae"), {"method": "vae", "shape": list(SHAPE), "step": 0})
+    assert affordable(vae, 500) == 500

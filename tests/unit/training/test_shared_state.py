@@ -229,6 +229,7 @@ def published(tmp_path, monkeypatch):
             return Pooled()
 
     monkeypatch.setattr(store, "recipe_class", lambda name: Recipe)
+    monkeypatch.setattr(store, "migrate", lambda method, options: (method, options))
     monkeypatch.setattr(store, "_tuples", lambda kind, options: options)
     algorithm = Pooled()
     algorithm.pool.fill_(3.0)
