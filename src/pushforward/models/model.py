@@ -216,7 +216,7 @@ class Model:
         if not self.can(HasBound):
             if method != "iwae" or k is not None or annealing is not None:
                 raise UserError(
-                    f"`method`, `k`, `annealing`: given, but '{self.about['method']}' has no bound to estimate; "
+                    f"`method`, `k`, `annealing`: given, but '{self.about['method']}' estimates no bound; "
                     "leave them out"
                 )
             return self._map(self.ability(HasLogProb).log_prob, self._images(x), seed)
