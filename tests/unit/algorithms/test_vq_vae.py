@@ -87,7 +87,7 @@ def test_the_gradient_is_that_of_the_paper(x):
     z_q = model.codebook(model.tokens(x)).requires_grad_()
     distortion = 0.5 * (x - model.decoder(z_q)).square().sum(1).mean()
     (by_z_q,) = torch.autograd.grad(distortion, z_q)
-    at_z = by_z_q + 0.7 * 2 * (z - z_q).detach() / B
+    at_z = by_z_q + 0.7 * 2 * (z - z_q).detach() / B  # of means over B images
     expected = torch.autograd.grad(z, list(model.encoder.parameters()), at_z)
     found = torch.autograd.grad(update.losses["vq-vae"], list(model.encoder.parameters()), retain_graph=True)
     for a, b in zip(found, expected, strict=True):
