@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli, Distribution, Independent, Normal, OneHotCategorical
 
 from pushforward.objectives.elbo import gaussian_kl
+from pushforward.objectives.estimators.contract import unchecked
 
 Latent = Literal["gaussian", "bernoulli", "categorical"]
 Prior = Literal["uniform", "learned"]
@@ -63,11 +64,13 @@ class GaussianCode(Code):
     def posterior(self, encoded: Float[Tensor, "b o"]) -> Distribution:
         """N(μ, σ²)."""
         mu, log_var = encoded.chunk(2, dim=1)
-        return Independent(Normal(mu, torch.exp(0.5 * log_var), validate_args=False), 1, validate_args=False)
+        factors = unchecked(Normal, loc=mu, scale=torch.exp(0.5 * log_var))
+        return Independent(factors, 1, validate_args=False)
 
     def prior(self) -> Distribution:
         """N(0, 1)."""
-        return Independent(Normal(self.zero, torch.ones_like(self.zero)), 1)
+        factors = unchecked(Normal, loc=self.zero, scale=torch.ones_like(self.zero))
+        return Independent(factors, 1, validate_args=False)
 
     def divergence(self, encoded: Float[Tensor, "b o"]) -> tuple[Tensor, Tensor]:
         """μ, and the closed-form KL."""
@@ -109,12 +112,12 @@ class BernoulliCode(DiscreteCode):
 
     def posterior(self, encoded: Float[Tensor, "b o"]) -> Distribution:
         """Bernoulli(sigmoid(logits))."""
-        factors = Bernoulli(logits=self._logits(encoded), validate_args=False)
+        factors = unchecked(Bernoulli, logits=self._logits(encoded))
         return Independent(factors, 1, validate_args=False)
 
     def prior(self) -> Distribution:
         """A fair coin for each bit, or the learned one."""
-        return Independent(Bernoulli(logits=self.prior_logits), 1)
+        return Independent(unchecked(Bernoulli, logits=self.prior_logits), 1, validate_args=False)
 
     def divergence(self, encoded: Float[Tensor, "b o"]) -> tuple[Tensor, Tensor]:
         """p, and p (l - l₀) - softplus(l) + softplus(l₀) with the logits l of q and l₀ of the prior."""
@@ -139,12 +142,12 @@ class CategoricalCode(DiscreteCode):
 
     def posterior(self, encoded: Float[Tensor, "b o"]) -> Distribution:
         """One-hot with probabilities softmax(logits), event shape (variables, K)."""
-        factors = OneHotCategorical(logits=self._logits(encoded), validate_args=False)
+        factors = unchecked(OneHotCategorical, logits=self._logits(encoded))
         return Independent(factors, 1, validate_args=False)
 
     def prior(self) -> Distribution:
         """Uniform, or learned."""
-        return Independent(OneHotCategorical(logits=self.prior_logits), 1)
+        return Independent(unchecked(OneHotCategorical, logits=self.prior_logits), 1, validate_args=False)
 
     def divergence(self, encoded: Float[Tensor, "b o"]) -> tuple[Tensor, Tensor]:
         """q, and q ln(q/p) - q + p for each entry: not negative, adding up to each KL."""

@@ -109,6 +109,20 @@ def parameters_of(factors: Distribution) -> dict[str, Tensor]:
     return {name: getattr(factors, name) for name in PARAMETERS.get(type(factors), ())}
 
 
+def unchecked(family: type[Distribution], **parameters: Tensor) -> Distribution:
+    """A distribution whose parameters are not looked at: a check waits for the device.
+
+    torch 2.13 does not hand `validate_args` on to the Categorical inside of a OneHotCategorical.
+    """
+    if not issubclass(family, OneHotCategorical):
+        made: Callable[..., Distribution] = family
+        return made(**parameters, validate_args=False)
+    one_hot = family.__new__(family)
+    one_hot._categorical = inner = Categorical(**parameters, validate_args=False)
+    Distribution.__init__(one_hot, inner.batch_shape, inner.param_shape[-1:], validate_args=False)
+    return one_hot
+
+
 def full_precision(x: Tensor) -> Tensor:
     """bfloat16 and float16 as float32; anything else as it is."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
@@ -125,8 +139,7 @@ def lift(dist: Distribution, samples: Samples, *, jacobians: bool) -> Lifted:
         q = dist.expand(torch.Size((n, *dist.batch_shape)))
         return Lifted(q, unwrap(q)[0], {}, None, dist.batch_shape, n)
     parameters = {name: full_precision(p).expand(n, *p.shape) for name, p in held.items()}
-    family: Callable[..., Distribution] = type(factors)
-    lifted = family(**parameters, validate_args=False)
+    lifted = unchecked(type(factors), **parameters)
     dtype = next(iter(held.values())).dtype
     q = Independent(lifted, dims, validate_args=False) if dims else lifted
     return Lifted(q, lifted, parameters, dtype, dist.batch_shape, n)

@@ -19,6 +19,8 @@ from torch.distributions import (
     LogNormal,
     MixtureSameFamily,
     Normal,
+    OneHotCategorical,
+    OneHotCategoricalStraightThrough,
     Poisson,
     StudentT,
 )
@@ -32,7 +34,7 @@ from pushforward.objectives.estimators import (
     rloo,
     score_function,
 )
-from pushforward.objectives.estimators.contract import lift, parameters_of, unwrap
+from pushforward.objectives.estimators.contract import lift, parameters_of, unchecked, unwrap
 from tests.unit.objectives.estimators.problems import (
     BOUND,
     FINITE,
@@ -249,3 +251,23 @@ def test_counts_and_truth_values_are_rewards():
         surrogate, jacobians = rloo(f, 6, dist, jacobians=True)
         assert surrogate.is_floating_point()
         assert jacobians["logits"].abs().sum() > 0
+
+
+@pytest.mark.parametrize("family", [OneHotCategorical, OneHotCategoricalStraightThrough, Categorical])
+def test_an_unchecked_distribution_is_the_checked_one(family):
+    logits = torch.randn(3, 4)
+    checked, unlooked = family(logits=logits), unchecked(family, logits=logits)
+    assert type(unlooked) is family
+    assert (unlooked.batch_shape, unlooked.event_shape) == (checked.batch_shape, checked.event_shape)
+    z = checked.sample((5,))
+    assert torch.equal(unlooked.log_prob(z), checked.log_prob(z))
+    assert torch.equal(unlooked.expand((2, 3)).entropy(), checked.expand((2, 3)).entropy())
+    assert unlooked.expand((2, 3)).log_prob(z[:2]).isfinite().all()
+
+
+def test_an_unchecked_distribution_is_not_looked_at():
+    nan = torch.full((3, 4), torch.nan)
+    for family in (Bernoulli, Categorical, OneHotCategorical):
+        unchecked(family, logits=nan)
+        with pytest.raises(ValueError, match="logits"):
+            family(logits=nan)
