@@ -3,9 +3,10 @@
 L. Metz, B. Poole, D. Pfau and J. Sohl-Dickstein, *Unrolled Generative Adversarial Networks*, ICLR 2017,
 eq. 7 to 12.
 
-The generator's loss is read at the critic that K further steps would lead to, and is differentiated through
-those steps, Adam's moments included. `--first-order` leaves that second term out: the generator then only
-meets the later critic, which is what most published code does.
+The generator descends the whole value of the game, E ln D(x) + E ln(1 - D(G(z))), at the critic θᴷ that K
+further steps would lead to, and is differentiated through those steps, Adam's moments included. So the real
+data have their part in it: E ln D(x; θᴷ) depends on the generator through θᴷ. `--first-order` holds θᴷ
+constant: the generator then only meets the later critic, and the real data's term gives no gradient.
 
 Deviations from the paper:
 1. The inner optimiser starts from the critic's moments as they are, as in the authors' code; the paper's
@@ -28,14 +29,14 @@ from pushforward.algorithms.adversarial import (
     AdversarialModel,
     critic_step,
     critic_terms,
-    generator_terms,
     refuse_batch_norm,
 )
 from pushforward.core import Draw, Steps
 from pushforward.errors import UserError
-from pushforward.objectives.adversarial import minimax_critic, nonsaturating_generator
+from pushforward.objectives.adversarial import minimax_critic
 from pushforward.objectives.unroll import Adam, adam_of, flatten, unflatten, unroll
 from pushforward.views import Look, ViewedCritic
+from pushforward.views.critic import weighted_sum
 
 EPS = 1e-8  # Adam's
 
@@ -61,7 +62,7 @@ class UnrolledHyperparameters(AdversarialHyperparameters):
 
 
 class UnrolledGAN(AdversarialModel):
-    """The non-saturating game against the critic of K steps later."""
+    """Goodfellow's game against the critic of K steps later."""
 
     threshold = 0.0
     sigmoid = True
@@ -72,14 +73,13 @@ class UnrolledGAN(AdversarialModel):
         super().__init__(generator=generator, critic=critic, hyper=hyper)
 
     def step(self, draw: Draw) -> Steps:
-        """The critic steps once from θ⁰; the generator by its loss at θᴷ, both at once."""
+        """The critic steps once from θ⁰; the generator down the value at θᴷ, both at once."""
         x = draw().x
         fake = self.generate(len(x))
         theta = flatten(self.critic.parameters())
         looks = self.looks(theta, x, fake)
-        later = self.looks(self.unrolled(theta, looks, x, fake), None, fake)
-        generator_loss = generator_terms(later, nonsaturating_generator)
-        yield from critic_step(looks, minimax_critic, others={"generator": generator_loss})
+        later = self.looks(self.unrolled(theta, looks, x, fake), x, fake)
+        yield from critic_step(looks, minimax_critic, others={"generator": value(later)})
 
     def unrolled(self, theta: Tensor, looks: Sequence[Look], x: Tensor, fake: Tensor) -> Tensor:
         """θᴷ, from θ⁰ and what the critic sees with it."""
@@ -113,3 +113,9 @@ class UnrolledGAN(AdversarialModel):
     def _named(self, theta: Tensor) -> dict[str, Tensor]:
         names, parameters = zip(*self.critic.named_parameters(), strict=True)
         return dict(zip(names, unflatten(theta, parameters), strict=True))
+
+
+def value(looks: Sequence[Look]) -> Tensor:
+    """E ln D(x) + E ln(1 - D(G(z))), the whole of it, as the generator weighs its views."""
+    weights = [look.view.weight_generator for look in looks]
+    return weighted_sum(weights, (-minimax_critic(*look.pair()) for look in looks))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -25,8 +26,8 @@ FIGURES = {MODES: Figure(), QUALITY: Figure("%"), REVERSE_KL: Figure("nats")}
 def run(cell: Cell) -> dict[str, float]:
     """Train one, draw 2,500 samples, and count.
 
-    options: toy; of all but the perfect sampler also method, its options, steps and batch; components, where
-    AdaGAN boosts so many.
+    options: toy; of all but the perfect sampler also method, its options, steps and batch; rates, of players
+    that have one of their own; components, where AdaGAN boosts so many.
     """
     splits = load_splits(cell.options["toy"])
     return count(sample(cell, splits.train, splits.test), splits.train)
@@ -61,7 +62,10 @@ def _single(
     torch.manual_seed(seed)
     model: Algorithm = recipe_class(method)(**options).build(train.shape)
     weighted = None if weights is None else {"data": weights}
-    fit(model, Stream({"data": train}, batch_size=cell.options["batch"], seed=seed, weights=weighted), steps)
+    stream = Stream({"data": train}, batch_size=cell.options["batch"], seed=seed, weights=weighted)
+    rates = cell.options.get("rates", {})
+    players = {name: replace(p, lr=rates.get(name, p.lr)) for name, p in model.players().items()}
+    fit(model, stream, steps, players=players)
     return model
 
 
