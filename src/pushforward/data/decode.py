@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from pushforward.data.paths import printable
 from pushforward.data.rows import MIN_SIDE, Pixels, Skip, digest
+from pushforward.text import printable
 
 MAX_MEGAPIXELS = 64
 # Not every format of Pillow: EPS runs a program, and TGA and PCX take almost any file for their own.

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pushforward.data.decode import Item, Unused
-from pushforward.data.paths import ignored, printable
+from pushforward.data.paths import ignored
 from pushforward.data.rows import BadSource, Rows
 from pushforward.data.scan import scan
+from pushforward.text import printable
 
 MAX_MEMBERS = 2_000_000
 MAX_MEMBER_BYTES = 2**29

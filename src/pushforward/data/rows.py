@@ -18,6 +18,7 @@ Points = NDArray[np.float32]
 Content = NDArray[Any]  # uint8 images, N C H W, or float32 points, N D
 MIN_SIDE, MAX_SIDE = 8, 256  # pixels, of a training image
 TEST_SHARE = 0.1
+NO_IMAGE = "not an image"  # why a file is left alone that does not claim to be one
 
 
 class BadSource(Exception):
@@ -58,7 +59,7 @@ class Rows:
     not change with --image-size and --channels. names: one a row. labels: a class name a row, or None.
     classes: the class names in their order. scan: how the reading went. official_test: bool a row where the
     source brings its own split. problem: why the source cannot be trained on as it is, in one line, or the
-    empty string. modes: of points that come from a known mixture.
+    empty string. modes: of points that come from a known mixture. split_how: its own split in words.
     """
 
     images: Content
@@ -71,6 +72,7 @@ class Rows:
     official_test: NDArray[np.bool_] | None = None
     problem: str = ""
     modes: Modes | None = None
+    split_how: str = ""
 
     def __len__(self) -> int:
         return len(self.digests)

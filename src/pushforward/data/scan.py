@@ -8,14 +8,17 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 import numpy as np
 from PIL import Image
 
 from pushforward.data.decode import Decoded, Item, decode, formats
+from pushforward.data.layout import layout_of
 from pushforward.data.memory import require_memory
-from pushforward.data.paths import labels_of, official_test, parts_of, printable
-from pushforward.data.rows import Pixels, Rows, Scan, Skip, class_order, digests, size_problem
+from pushforward.data.paths import parts_of
+from pushforward.data.rows import NO_IMAGE, Pixels, Rows, Scan, Skip, class_order, digests, size_problem
+from pushforward.text import printable
 
 BLOCK = 256  # files handed to the threads at a time: so many wait in memory, or are decoded in vain
 MAX_UNREADABLE = 0.05  # share of the images found
@@ -51,11 +54,13 @@ class _Found:
     converted: Counter[str] = field(default_factory=Counter)
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     strangers: int = 0  # files that are no images and do not claim to be
+    sharded: bool = False  # whether StyleGAN's list of labels is among them
 
     def add(self, name: str, result: Decoded | Skip | None) -> None:
         if result is None:
             self.strangers += 1
-            self.skipped.append(Skip(printable(name), "not an image"))
+            self.sharded |= PurePosixPath(name).name == "dataset.json"
+            self.skipped.append(Skip(printable(name), NO_IMAGE))
         elif isinstance(result, Skip):
             self.skipped.append(result)
         else:
@@ -77,8 +82,8 @@ class _Found:
 
     def rows(self) -> Rows:
         images = self._stack()
-        test, paths = official_test(parts_of(self.names))
-        labels = labels_of(paths)
+        layout = layout_of(parts_of(self.names), sharded=self.sharded)
+        labels = layout.labels
         found = self.candidates - self.strangers
         return Rows(
             images,
@@ -88,8 +93,9 @@ class _Found:
             labels,
             class_order(labels) if labels else None,
             Scan(self.source, found, tuple(self.skipped), dict(sorted(self.converted.items()))),
-            test,
-            self._problem(found),
+            layout.test,
+            self._problem(found) or layout.problem,
+            split_how=layout.how,
         )
 
     def _stack(self) -> Pixels:

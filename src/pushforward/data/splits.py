@@ -78,7 +78,8 @@ def split(rows: Rows, stream: str = DATA) -> tuple[Rows, Rows, str]:
     """
     official = rows.official_test
     if official is not None and official.any() and not official.all():
-        return rows.take(np.flatnonzero(~official)), rows.take(np.flatnonzero(official)), "official"
+        how = rows.split_how or "official"
+        return rows.take(np.flatnonzero(~official)), rows.take(np.flatnonzero(official)), how
     if len(rows) < 2:
         kind = Kind.of(rows.shape)
         raise UserError(

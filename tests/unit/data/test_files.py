@@ -45,7 +45,7 @@ def test_folders_called_train_and_test_are_the_official_split(tmp_path):
         tmp_path, [f"{part}/{label}/{i}.png" for part in ("train", "test") for label in "ab" for i in "12"]
     )
     splits = load_splits(str(tmp_path))
-    assert splits.how == "official"
+    assert splits.how == "official: test/"
     assert splits.test.names == ("test/a/1.png", "test/a/2.png", "test/b/1.png", "test/b/2.png")
     assert splits.train.classes == splits.test.classes == ("a", "b")
     assert splits.train.labels.tolist() == [0, 0, 1, 1]

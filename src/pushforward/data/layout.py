@@ -1,0 +1,214 @@
+"""What the folders of a source mean: the official split, labels, or several domains. Torch-free.
+
+A folder that looks like a part of a split is one: `train`, `valid`, `test`, and what others call them. Where
+that does not account for every image, the source is refused with what was found, since the other reading
+would train on held-out images without a word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pushforward.data.paths import Parts, labels_of
+from pushforward.text import printable
+
+Part = Literal["train", "val", "test"]
+_WORDS: dict[str, Part] = {
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "eval", "evaluation"), "val"),
+    **dict.fromkeys(("test", "testing", "tst", "holdout", "heldout"), "test"),
+}
+# Beside such a word these say nothing: training_set, test-images, train_data.
+_FILLERS = {"set", "split", "data", "dataset", "images", "image", "imgs", "img", "photos", "folder", "full"}
+# Folders between a split and its labels.
+_CONTAINERS = {"images", "image", "imgs", "img", "data", "jpegimages"}
+_SHARD = re.compile(r"\d{5}")  # a folder of StyleGAN's: 00000/img00000000.png, beside a dataset.json
+_SHARDED = re.compile(r"img\d{8}")
+
+
+@dataclass(frozen=True)
+class Role:
+    """A folder's part in a split. stem: what else its name says. domain: "A" of trainA, or ""."""
+
+    part: Part
+    stem: str = ""
+    domain: str = ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the paths of images say.
+
+    test: bool a row, the held-out ones, or None. how: the split in words. labels: one a row, or None.
+    problem: why they cannot be read as they lie, or the empty string.
+    """
+
+    test: NDArray[np.bool_] | None = None
+    how: str = ""
+    labels: tuple[str, ...] | None = None
+    problem: str = ""
+
+
+def role_of(name: str) -> Role | None:
+    """The part of a split that a folder of this name is ("train2017", "Test_Set", "trainA"), or None.
+
+    A name whose other words say something has a `stem`, and is only meant as a part of a split beside another
+    of the same stem.
+    """
+    domain = re.fullmatch(r"(?i)(train|test|val|valid)[-_. ]?([ab])", name)
+    if domain:
+        return Role(_WORDS[domain[1].lower()], "", domain[2].upper())
+    words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
+    words = [part for word in words for part in _unglued(word)]
+    parts = [_WORDS[word] for word in words if word in _WORDS]
+    if len(parts) != 1 or re.search(r"[^\w\s.-]", name):
+        return None
+    others = [w for w in words if w not in _WORDS and w not in _FILLERS]
+    digits = re.findall(r"\d+", name)
+    if any(len(number) != 4 for number in digits):  # a year is none of the name, "test 3" is
+        others += digits
+    return Role(parts[0], " ".join(others))
+
+
+def _unglued(word: str) -> tuple[str, ...]:
+    """("train", "set") of "trainset"; other words as they are."""
+    for start in _WORDS:
+        if word.startswith(start) and word[len(start) :] in _FILLERS:
+            return start, word[len(start) :]
+    return (word,)
+
+
+def layout_of(paths: Sequence[Parts], *, sharded: bool = False) -> Layout:
+    """What the folders of these images mean; the paths are without folders that all share (`parts_of`).
+
+    sharded: whether a dataset.json lies beside them, which makes folders of numbers the shards of StyleGAN.
+    """
+    tops = Counter(path[0] for path in paths if len(path) > 1)
+    roles = _roles(tops)
+    if roles:
+        return _split_first(paths, tops, roles)
+    inner = [path[1] if len(path) > 2 else "" for path in paths]
+    roles = _roles(Counter(inner))
+    if roles and len(tops) > 1:
+        return _label_first(paths, inner, roles)
+    return Layout(labels=_labels(paths, sharded=sharded))
+
+
+def _roles(names: Counter[str]) -> dict[str, Role]:
+    """The folders that are parts of a split: one with a stem of its own, only beside another of that stem."""
+    found = {name: role for name in names if (role := role_of(name)) is not None}
+    parts: dict[str, set[Part]] = {}
+    for role in found.values():
+        parts.setdefault(role.stem, set()).add(role.part)
+    return {
+        name: role
+        for name, role in found.items()
+        if not role.stem or ("train" in parts[role.stem] and len(parts[role.stem]) > 1)
+    }
+
+
+def _split_first(paths: Sequence[Parts], tops: Counter[str], roles: dict[str, Role]) -> Layout:
+    strays = sum(len(path) == 1 for path in paths)
+    domains = sorted({role.domain for role in roles.values()} - {""})
+    if len(domains) > 1:
+        return Layout(problem=_two_domains(roles, domains))
+    others = [name for name in tops if name not in roles]
+    if others or strays:
+        return Layout(problem=_mixture(tops, roles, others, strays))
+    parts = {role.part for role in roles.values()}
+    below = [_below(path) for path in paths]
+    if parts == {"train"} or "train" not in parts:
+        if len(roles) == 1:  # a single one was given by itself
+            return Layout(labels=labels_of(below))
+        return Layout(problem=_no_split(tops, roles))
+    test = np.array([roles[path[0]].part != "train" for path in paths])
+    return Layout(test, _how(roles), labels_of(below))
+
+
+def _label_first(paths: Sequence[Parts], inner: list[str], roles: dict[str, Role]) -> Layout:
+    """`cup/train/1.png`: the label is above the split."""
+    parts = {role.part for role in roles.values()}
+    outside = [path for path, name in zip(paths, inner, strict=True) if name not in roles]
+    if outside:
+        named = ", ".join(f"`{printable('/'.join(path))}`" for path in outside[:3])
+        found = ", ".join(f"`{printable(name)}`" for name in roles)
+        return Layout(
+            problem=f"its folders hold the parts {found} of a split, and {len(outside)} images outside of "
+            f"these ({named}{', …' if len(outside) > 3 else ''}); move these into a part, or away"
+        )
+    labels = labels_of(paths)
+    if len(parts) == 1:
+        return Layout(labels=labels)
+    if "train" not in parts:
+        return Layout(problem=_no_split(Counter(inner), roles))
+    test = np.array([roles[name].part != "train" for name in inner])
+    return Layout(test, _how(roles), labels)
+
+
+def _below(path: Parts) -> Parts:
+    """The path inside its part of a split, without folders that repeat its name or only contain: images/."""
+    top, rest = path[0].lower(), path[1:]
+    while len(rest) > 1 and (rest[0].lower() == top or rest[0].lower() in _CONTAINERS):
+        rest = rest[1:]
+    return rest
+
+
+def _how(roles: dict[str, Role]) -> str:
+    held = sorted(name for name, role in roles.items() if role.part != "train")
+    return f"official: {', '.join(f'{printable(name)}/' for name in held)}"
+
+
+def _labels(paths: Sequence[Parts], *, sharded: bool) -> tuple[str, ...] | None:
+    """The folders, unless they are the shards of StyleGAN, which say nothing."""
+    shards = [_SHARD.fullmatch(path[0]) is not None for path in paths if len(path) > 1]
+    if shards and all(shards):
+        stems = [path[-1].rpartition(".")[0] for path in paths]
+        if sharded or all(_SHARDED.fullmatch(stem) for stem in stems):
+            return None
+    return labels_of(paths)
+
+
+def _listed(names: Sequence[str], counts: Counter[str]) -> str:
+    shown = ", ".join(f"`{printable(name)}` ({counts[name]:,})" for name in sorted(names)[:4])
+    return shown + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def _mixture(tops: Counter[str], roles: dict[str, Role], others: list[str], strays: int) -> str:
+    beside = [_listed(others, tops)] if others else []
+    if strays:
+        beside.append(f"{strays:,} image{'s' * (strays > 1)} outside of any folder")
+    train = next((name for name, role in roles.items() if role.part == "train"), next(iter(roles)))
+    return (
+        f"the folders {_listed(list(roles), tops)} look like parts of a split, but beside them are "
+        f"{' and '.join(beside)}; move these away, rename the folders if they are labels, or name one part, "
+        f"such as its folder `{printable(train)}`"
+    )
+
+
+def _no_split(tops: Counter[str], roles: dict[str, Role]) -> str:
+    missing = "held out" if any(role.part == "train" for role in roles.values()) else "for training"
+    return (
+        f"the folders {_listed(list(roles), tops)} look like parts of a split, but none of them is {missing}"
+        "; name one of them"
+    )
+
+
+def _two_domains(roles: dict[str, Role], domains: list[str]) -> str:
+    held = {
+        domain: [printable(name) for name, role in sorted(roles.items()) if role.domain == domain]
+        for domain in domains
+    }
+    found = " and ".join(f"{domain} ({', '.join(names)})" for domain, names in held.items())
+    first = held[domains[0]]
+    train = next((n for n in first if role_of(n).part == "train"), first[0])  # type: ignore[union-attr]
+    return (
+        f"it holds {len(domains)} domains, {found}, and a source is one; name the folder of one, such as its "
+        f"`{train}`"
+    )
