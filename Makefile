@@ -36,7 +36,7 @@ demo: $(RUNNABLE) ## train a VAE on embedded digits in about a minute and write 
 	else \
 	    $(BIN)/pushforward train vae $(DEMO_FLAGS) --run $(DEMO); \
 	fi
-	@echo "samples $$(ls $(DEMO)/samples/*.png | tail -n 1)"
+	@echo "samples $(DEMO)/samples/latest.png"
 	@echo "Open $(DEMO)/report.html in a browser: what was learned, how, and what it looks like."
 
 test: $(DEVELOPED) ## run the test suite on all cores

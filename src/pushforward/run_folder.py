@@ -50,6 +50,11 @@ class RunFolder:
         """Pictures as training went on, step-NNNNNNN.png."""
         return self.path / "samples"
 
+    @property
+    def latest(self) -> Path:
+        """The newest of these pictures, under a name that stays."""
+        return self.samples / "latest.png"
+
     def frames(self, game: str = "") -> Path:
         """Frames of an animation of points in the plane. game: which, where a model has several."""
         return self.samples / f"frames{_of(game)}"

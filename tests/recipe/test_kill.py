@@ -104,8 +104,8 @@ def test_twenty_kills_at_random_moments(whole, tmp_path):
     assert equal == 20
 
 
-def test_sigterm_saves_and_exits_143_and_ctrl_c_130(tmp_path):
-    for number, status in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+def test_a_signal_saves_and_exits_by_its_number(tmp_path):
+    for number, status in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)):
         folder = tmp_path / str(status)
         process = pushforward("train", "vae", *ARGS, "--steps=100000", f"--run={folder}")
         wait_for_checkpoint(folder, process)

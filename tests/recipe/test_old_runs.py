@@ -17,7 +17,8 @@ from safetensors.torch import load_file
 from pushforward import load
 from pushforward.report import write_report
 from pushforward.runs.data import read_run
-from pushforward.runs.run import Progress, resume
+from pushforward.runs.run import resume
+from pushforward.runs.single import Progress
 
 OLD = Path(__file__).parents[1] / "old"
 

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pushforward import __version__
+from pushforward.cli.terminal import output_was_lost, protect
 from pushforward.errors import Diverged, RunFailed, Stopped, UserError, as_options, did_you_mean
+from pushforward.text import printable
 
 COMMANDS = {
     "train": "train a method on images, or continue a run",
@@ -46,14 +48,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     if debug:
         words.remove("--debug")
     warnings.formatwarning = _note  # type: ignore[assignment]
+    protect()
     try:
         _dispatch(words)
         sys.stdout.flush()
+        _refuse_lost_output(words)
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             # Threads of the process group may still be alive, and abort the interpreter as it goes down.
             sys.stderr.flush()
             os._exit(0)
-    except (UserError, RunFailed, Diverged, Stopped, KeyboardInterrupt, BrokenPipeError, OSError) as error:
+    except (UserError, RunFailed, Diverged, Stopped, KeyboardInterrupt, OSError) as error:
         if debug:
             raise
         raise SystemExit(_explain(error)) from None
@@ -75,24 +79,33 @@ def _dispatch(words: list[str]) -> None:
     importlib.import_module(f"pushforward.cli.{words[0]}").run(words[1:])
 
 
+def _refuse_lost_output(words: list[str]) -> None:
+    """Fail where the answer of a command could not be written. A run is no answer: it lies in its folder."""
+    lost = output_was_lost()
+    if lost is not None and words[:1] != ["train"]:
+        raise RunFailed(f"the output could not be written ({getattr(lost, 'strerror', None) or lost})")
+
+
 def _note(message: Warning | str, *where: Any) -> str:
     """A warning in one line, without the place in our sources that gave it."""
-    return f"note: {as_options(' '.join(str(message).split()))}\n"
+    return f"note: {as_options(_line(message))}\n"
+
+
+def _line(message: object) -> str:
+    """On one line, with nothing that a terminal would obey."""
+    return printable(" ".join(str(message).split()))
 
 
 def _explain(error: BaseException) -> int:
     """Print one line and return the exit status."""
-    if isinstance(error, BrokenPipeError):  # the reader of our output went away: `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     if isinstance(error, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)
         return 130
     if isinstance(error, Stopped):
-        print(error, file=sys.stderr)
+        print(_line(error), file=sys.stderr)
         return 128 + error.signal_number
     if isinstance(error, Diverged):
-        print(f"diverged: {as_options(str(error))}", file=sys.stderr)
+        print(f"diverged: {as_options(_line(error))}", file=sys.stderr)
         return 3
-    print(f"error: {as_options(' '.join(str(error).split()))}", file=sys.stderr)
+    print(f"error: {as_options(_line(error))}", file=sys.stderr)
     return 2 if isinstance(error, UserError) else 1

@@ -15,6 +15,7 @@ from rich.table import Table
 from pushforward.cli.options import parse
 from pushforward.data.kinds import IMAGE, Kind
 from pushforward.errors import UserError, did_you_mean
+from pushforward.text import printable
 
 if TYPE_CHECKING:
     from pushforward.data.rows import Rows
@@ -195,7 +196,7 @@ def _show(facts: dict[str, Any]) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in _lines(facts):
-        table.add_row(name, escape(value))
+        table.add_row(name, escape(printable(value)))
     console.print(table)
     skipped = facts["skipped"]
     if skipped:

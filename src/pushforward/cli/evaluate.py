@@ -13,6 +13,7 @@ from pushforward.cli.options import parse
 from pushforward.cli.output import at_least, writing
 from pushforward.errors import as_options
 from pushforward.run_folder import RunFolder
+from pushforward.text import printable
 
 if TYPE_CHECKING:
     from pushforward.evaluation import Evaluation, Metric
@@ -128,12 +129,16 @@ def _limit(options: EvaluateOptions) -> int | None:
 def _print(content: dict[str, Any], evaluation: Evaluation, what: str) -> None:
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
+
+    def shown(name: object) -> str:
+        return escape(printable(str(name)))
 
     of = {"all": f"{what} of"}.get(content["split"], f"{content['split']} {what} of")
     table = Table(
-        title=f"{content['run']}, {content['checkpoint']} weights (step {content['step']:,})",
-        caption=f"{evaluation.n:,} {of} {content['data']}; ± is a 95 % confidence interval of the mean",
+        title=f"{shown(content['run'])}, {content['checkpoint']} weights (step {content['step']:,})",
+        caption=f"{evaluation.n:,} {of} {shown(content['data'])}; ± is a 95 % confidence interval",
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
@@ -148,9 +153,9 @@ def _print(content: dict[str, Any], evaluation: Evaluation, what: str) -> None:
     console = Console()
     console.print(table)
     for reason, names in _by_reason(evaluation).items():
-        console.print(f"not measured: {', '.join(names)}: {reason}", highlight=False, markup=False)
+        console.print(printable(f"not measured: {', '.join(names)}: {reason}"), highlight=False, markup=False)
     for note in content["notes"]:
-        console.print(f"note: {note}", highlight=False, markup=False)
+        console.print(printable(f"note: {note}"), highlight=False, markup=False)
 
 
 def _by_reason(evaluation: Evaluation) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pushforward.errors import UserError
+from pushforward.text import printable_lines
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -121,4 +122,4 @@ def at_least(option: str, value: int | None, least: int = 1) -> None:
 
 def announce(facts: Mapping[str, Any], *, as_json: bool, line: Callable[[], str]) -> None:
     """Print the result: the facts as JSON, or one line for people."""
-    print(json.dumps(facts) if as_json else line())
+    print(json.dumps(facts) if as_json else printable_lines(line()))

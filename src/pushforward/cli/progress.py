@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from pushforward.core import Clock, Finding
-from pushforward.runs.run import Progress as Callbacks
+from pushforward.runs.single import Progress as Callbacks
+from pushforward.text import printable_lines
 
 LINE_EVERY_S = 10.0
 
@@ -80,4 +81,4 @@ class TrainingDisplay:
 
     def _say(self, line: str) -> None:
         if not self.quiet:
-            self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+            self.console.print(printable_lines(line), highlight=False, markup=False, soft_wrap=True)

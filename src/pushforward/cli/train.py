@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 import warnings
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,7 @@ from pushforward.config import (
 from pushforward.errors import UserError
 from pushforward.methods import METHODS, find_method, recipe_class, taken_over
 from pushforward.streams import DATA, streams_of
+from pushforward.text import printable_lines
 
 Named = dict[str, dict[str, Any]]  # field of `TrainOptions` -> name -> value
 
@@ -170,7 +172,15 @@ def _report(folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # training has said it already
         page = write_report(folder)
-    print(f"model   {folder}\nreport  {page}")
+    print(printable_lines(f"model   {folder}\nreport  {page}\nnext    {_next(folder)}"))
+
+
+def _next(folder: Path) -> str:
+    """The command that shows what was learned."""
+    from pushforward.run_folder import RunFolder
+
+    command = "sample" if RunFolder(folder).latest.is_file() else "evaluate"
+    return f"pushforward {command} {shlex.quote(str(folder))}"
 
 
 def _refuse_moved(method: str, argv: list[str]) -> None:

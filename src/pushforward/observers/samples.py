@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float
+from PIL import Image
 from torch import Tensor
 
 from pushforward.abilities import Samples, offers
@@ -13,6 +14,14 @@ from pushforward.pictures.tiles import grid, save_picture
 from pushforward.run_folder import RunFolder
 
 SHOWN = 2500  # points of the model; as many as the papers count modes by
+
+
+def keep(picture: Image.Image, snapshot: Snapshot) -> None:
+    """Write a picture under its step, and once more as the latest."""
+    folder = RunFolder(snapshot.folder)
+    folder.samples.mkdir(exist_ok=True)
+    save_picture(picture, folder.samples / f"step-{snapshot.clock.step:07d}.png")
+    save_picture(picture, folder.latest)
 
 
 class SamplePictures(Observer):
@@ -35,9 +44,7 @@ class SamplePictures(Observer):
         torch.manual_seed(0)  # the loop puts the run's own random state back
         with torch.no_grad():
             images = model.sample(self.n)
-        folder = RunFolder(snapshot.folder).samples
-        folder.mkdir(exist_ok=True)
-        save_picture(grid(images), folder / f"step-{snapshot.clock.step:07d}.png")
+        keep(grid(images), snapshot)
         return Observation()
 
 
@@ -67,8 +74,5 @@ class PointPictures(Observer):
         torch.manual_seed(0)  # the loop puts the run's own random state back
         with torch.no_grad():
             points = model.sample(self.n)
-        folder = RunFolder(snapshot.folder).samples
-        folder.mkdir(exist_ok=True)
-        step = snapshot.clock.step
-        save_picture(scatter(self._scene, points, title=f"step {step:,}"), folder / f"step-{step:07d}.png")
+        keep(scatter(self._scene, points, title=f"step {snapshot.clock.step:,}"), snapshot)
         return Observation()

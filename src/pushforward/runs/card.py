@@ -13,6 +13,7 @@ from pushforward.files import read_metrics
 from pushforward.methods import find_method
 from pushforward.run_folder import RunFolder
 from pushforward.runs.data import recorded
+from pushforward.text import code_span, in_markdown
 
 
 def model_card(folder: Path, config: RunConfig, *, samples: bool = True) -> str:
@@ -30,7 +31,7 @@ def model_card(folder: Path, config: RunConfig, *, samples: bool = True) -> str:
     marks = ", ".join(f"{told['train_fingerprint'][:16]}{_of(name, data)}" for name, told in data.items())
     ensemble = find_method(config.method).kind == "ensemble"
     each = f" for each of {config.options.components} components" if ensemble else ""
-    return f"""# {folder.name}
+    return f"""# {in_markdown(folder.name)}
 
 A `{config.method}` trained with pushforward {__version__} on
 {_learned_from(config, data)}
@@ -39,7 +40,7 @@ A `{config.method}` trained with pushforward {__version__} on
 ```python
 import pushforward
 
-model = pushforward.load("{folder}")
+model = pushforward.load({str(folder)!r})
 {usage}
 ```
 
@@ -54,7 +55,8 @@ Everything that was asked is in `config.yaml`; data fingerprint {marks}.
 def _learned_from(config: RunConfig, data: Mapping[str, Mapping[str, Any]]) -> str:
     """A line for each stream."""
     return "\n".join(
-        f"`{config.sources[name]}`{_of(name, data)}: {Kind.of(told['shape']).count(told['train_images'])} "
+        f"{code_span(config.sources[name])}{_of(name, data)}: "
+        f"{Kind.of(told['shape']).count(told['train_images'])} "
         f"of shape {told['shape']} (split: {told['split']}),"
         for name, told in data.items()
     )

@@ -19,6 +19,7 @@ from pushforward.data import Dataset, Splits, load_splits
 from pushforward.data.dataset import split_validation
 from pushforward.errors import UserError
 from pushforward.run_folder import RunFolder
+from pushforward.runs.told import told
 from pushforward.streams import build
 
 VALIDATION = 0.05  # share of the training data that chooses the best weights, where a method chooses any
@@ -28,12 +29,13 @@ VALIDATION = 0.05  # share of the training data that chooses the best weights, w
 class Prepared:
     """A run's data by stream, as its method takes them, and what they were.
 
-    validation: of the streams that keep something aside.
+    validation: of the streams that keep something aside. told: lines about them, for whoever trains.
     """
 
     train: Mapping[str, Dataset]
     validation: Mapping[str, Dataset]
     provenance: Mapping[str, Any]
+    told: tuple[str, ...] = ()
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -86,6 +88,7 @@ def prepare(config: RunConfig) -> Prepared:
         {name: prepared(config, train) for name, (train, _) in parts.items()},
         {name: prepared(config, aside) for name, (_, aside) in parts.items() if aside is not None},
         about,
+        tuple(line for name, s in splits.items() for line in told(s, train=len(parts[name][0]))),
     )
 
 

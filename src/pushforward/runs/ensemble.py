@@ -62,6 +62,8 @@ class EnsembleRun:
     pictures: what shows samples, given how often.
     """
 
+    draws = True  # whether samples are drawn as training goes on
+
     def __init__(
         self,
         config: RunConfig,

@@ -2,58 +2,30 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from pushforward.abilities import Samples, offers
 from pushforward.config import RunConfig, config_from
-from pushforward.core import Algorithm, Clock, Finding, Observer
-from pushforward.data import Dataset, Stream
-from pushforward.diagnostics.cures import collapse_cure
 from pushforward.ensembles.weighting import Weighting
-from pushforward.errors import UserError, did_you_mean
-from pushforward.files import write_durably
 from pushforward.methods import find_method
-from pushforward.models.store import Best, described, publish
-from pushforward.observers.choice import adversarial_observers, validation_for
-from pushforward.observers.findings import FindingsFile
-from pushforward.observers.samples import PointPictures, SamplePictures
-from pushforward.randomness import seed_everything
 from pushforward.run_folder import RunFolder
-from pushforward.runs.card import model_card
-from pushforward.runs.data import Prepared, describe_batch, prepare, read_run
+from pushforward.runs.data import Prepared, prepare, read_run
 from pushforward.runs.ensemble import EnsembleRun, refuse_component
 from pushforward.runs.folder import choose_folder, claimed, no_empty_folder, refuse_occupied
 from pushforward.runs.identity import (
     identity,
     recorded_identity,
-    refuse_fewer_steps,
     refuse_other_config,
     refuse_other_data,
     refuse_other_length,
 )
-from pushforward.streams import build
+from pushforward.runs.single import Progress, Run, check_rates, sampling
 from pushforward.training.distributed import World, join
-from pushforward.training.loop import Trainer
-from pushforward.training.settings import Hooks, LoopSettings
 
 DEFAULT_STEPS = 5000
-
-
-@dataclass
-class Progress:
-    """What a caller may show: called with the clock after each step, with each row, finding and line."""
-
-    step: Callable[[Clock], None] = lambda clock: None
-    row: Callable[[Mapping[str, Any]], None] = lambda row: None
-    found: Callable[[Finding], None] = lambda finding: None
-    say: Callable[[str], None] = lambda line: None
 
 
 def train(
@@ -80,11 +52,13 @@ def start(config: RunConfig, progress: Progress) -> Path:
             config.train.steps = DEFAULT_STEPS
         folder = choose_folder(config, world)
         with no_empty_folder(folder):
-            run = _opened(config, folder, world, device, progress, prepare(config))
+            data = prepare(config)
+            run = _opened(config, folder, world, device, progress, data)
             with claimed(folder, world):
                 if world.main:
                     refuse_occupied(folder)  # another run may have taken it while the data were read
                 run.begin()
+                _tell(run, data, progress)
                 return run.finish()
     finally:
         world.close()
@@ -119,19 +93,30 @@ def resume(folder: Path, changes: Mapping[str, Any], progress: Progress) -> Path
                 run.take_up()
             else:
                 run.begin()
+            _tell(run, data, progress)
             return run.finish()
     finally:
         world.close()
 
 
+def _tell(run: Run | EnsembleRun, data: Prepared, progress: Progress) -> None:
+    """A word about the data, where the run lies, and where its pictures appear."""
+    for line in data.told:
+        progress.say(line)
+    folder = RunFolder(run.folder)
+    progress.say(f"run     {folder.path}")
+    if run.draws:
+        progress.say(f"look    {folder.latest}")
+
+
 def _opened(
     config: RunConfig, folder: Path, world: World, device: torch.device, progress: Progress, data: Prepared
-) -> _Run | EnsembleRun:
+) -> Run | EnsembleRun:
     if find_method(config.method).kind == "algorithm":
-        return _Run(config, folder, world, device, progress, data)
+        return Run(config, folder, world, device, progress, data)
 
-    def component(part: RunConfig, home: Path, data: Prepared, weighting: Weighting) -> _Run:
-        return _Run(part, home, world, device, progress, data, weighting.weights)
+    def component(part: RunConfig, home: Path, data: Prepared, weighting: Weighting) -> Run:
+        return Run(part, home, world, device, progress, data, weighting.weights)
 
     run = EnsembleRun(
         config,
@@ -141,155 +126,9 @@ def _opened(
         data=data,
         identity=identity(config),
         component=component,
-        pictures=_sampling(data.train[data.first], every=1),
+        pictures=sampling(data.train[data.first], every=1),
         say=progress.say,
     )
-    _check_rates(run.part, config.train.lr_of)
+    check_rates(run.part, config.train.lr_of)
     run.part.check_batch(config.train.batch_size // world.size)
     return run
-
-
-class _Run:
-    """One run being put together: data, algorithm and trainer; then begun or taken up, then finished."""
-
-    def __init__(
-        self,
-        config: RunConfig,
-        folder: Path,
-        world: World,
-        device: torch.device,
-        progress: Progress,
-        data: Prepared,
-        weights: Tensor | None = None,
-    ) -> None:
-        self.config, self.folder, self.world, self.progress = config, folder, world, progress
-        self.data, self.weights = data, weights
-        self.about = {
-            "method": config.method,
-            "options": config.to_dict()["options"],
-            **described(data.shapes),
-        }
-        self.trainer = self._trainer(device)
-
-    def _trainer(self, device: torch.device) -> Trainer:
-        options = self.config.train
-        seed_everything(options.seed)
-        algorithm = build(self.config.options, self.data.shapes).to(device)
-        _check_rates(algorithm, options.lr_of)
-        stream = Stream(
-            self.data.train,
-            batch_size=options.batch_size,
-            seed=options.seed,
-            rank=self.world.rank,
-            world=self.world.size,
-            device=device,
-            weights=None if self.weights is None else {self.data.first: self.weights},
-        )
-        algorithm.check_batch(options.batch_size // self.world.size)
-        best = Best(self.folder, algorithm.selector, self.about) if algorithm.selector else None
-        findings = FindingsFile(
-            RunFolder(self.folder).findings,
-            tell=self.progress.found,
-            rerun=f"pushforward train --config {shlex.quote(str(self.folder / 'config.yaml'))}",
-        )
-        hooks = Hooks(
-            progress=self.progress.step,
-            logged=self.progress.row,
-            found=findings.update,
-            measured=best.consider if best else lambda snapshot, metrics: None,
-            publish=lambda a, clock: publish(self.folder, a, {**self.about, "step": clock.step}),
-            describe_batch=lambda position: describe_batch(
-                {name: stream.rows_of(name, start, options.batch_size) for name, start in position.items()},
-                self.data.train,
-            ),
-        )
-        return Trainer(
-            algorithm,
-            stream,
-            self.folder,
-            steps=options.steps or 1,
-            settings=LoopSettings(
-                checkpoint_every=options.checkpoint_every,
-                precision=options.precision,
-                seed=options.seed,
-                rates=options.lr_of,
-                identity=identity(self.config),
-            ),
-            hooks=hooks,
-            world=self.world,
-            device=device,
-        )
-
-    def begin(self) -> None:
-        """Write the config and the checkpoint of step 0."""
-        self.config.provenance = dict(self.data.provenance)
-        self._write_config()
-        self.trainer.start()
-
-    def take_up(self) -> None:
-        """Go on from the newest whole checkpoint, if the data are still the same."""
-        self.trainer.resume()
-        refuse_fewer_steps(self.config, self.trainer.clock.step)
-        RunFolder(self.folder).done.unlink(missing_ok=True)
-        self._write_config()
-        self.progress.say(f"resumed {self.folder} at step {self.trainer.clock.step}")
-
-    def finish(self) -> Path:
-        """Train to the end and mark the run as done."""
-        options = self.config.train
-        if options.steps is None:
-            assert options.minutes is not None
-            options.steps = self.trainer.steps_in(options.minutes)
-            self.progress.say(f"{options.minutes:g} minutes are {options.steps} steps here")
-            self._write_config()
-        self.trainer.clock.steps = options.steps
-        self.trainer.observers = self._observers(options.steps)
-        self.trainer.run()
-        if self.world.main:
-            samples = offers(self.trainer.algorithm, Samples)
-            card = model_card(self.folder, self.config, samples=samples)
-            write_durably(RunFolder(self.folder).card, card.encode())
-            write_durably(RunFolder(self.folder).done, b"")
-        self.world.barrier()  # leave together: a process whose peer hangs up first may abort
-        return self.folder
-
-    def _observers(self, steps: int) -> list[Observer]:
-        every = self.config.train.sample_every
-        algorithm, observers = self.trainer.algorithm, list[Observer]()
-        first = self.data.train[self.data.first]
-        # An observer reads what an algorithm offers, and not every one can sample or has a likelihood.
-        if offers(algorithm, Samples):
-            observers.append(_sampling(first, max(1, steps // 8) if every is None else every))
-        validate = validation_for(algorithm)
-        aside = self.data.validation.get(self.data.first)
-        if aside is not None and validate is not None:
-            observers.append(
-                validate(
-                    aside.x,
-                    every=max(1, steps // 20),
-                    cure=collapse_cure(self.config),
-                )
-            )
-        observers += adversarial_observers(
-            algorithm, self.data.train, self.config, steps=steps, weighted=self.weights is not None
-        )
-        return observers
-
-    def _write_config(self) -> None:
-        if self.world.main:
-            write_durably(RunFolder(self.folder).config, self.config.to_yaml().encode())
-
-
-def _sampling(data: Dataset, every: int) -> Observer:
-    """What shows samples of a model of these data."""
-    return PointPictures(data.x, every=every) if len(data.shape) == 1 else SamplePictures(every=every)
-
-
-def _check_rates(algorithm: Algorithm, lr_of: Mapping[str, float]) -> None:
-    players = list(algorithm.players())
-    for name in lr_of:
-        if name not in players:
-            raise UserError(
-                f"--lr.{name}: there is no player '{name}'{did_you_mean(name, players)}; "
-                f"this method has {', '.join(players)}"
-            )

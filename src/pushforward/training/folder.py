@@ -59,8 +59,9 @@ def disk_is_full(error: OSError) -> bool:
 
 
 class StopSignals:
-    """Turns SIGTERM and Ctrl-C into a wish that the loop grants at the next step boundary.
+    """Turns SIGTERM, SIGHUP and Ctrl-C into a wish that the loop grants at the next step boundary.
 
+    SIGHUP comes where a terminal is closed or a connection drops; under `nohup` it is ignored, and stays so.
     A second Ctrl-C interrupts at once.
     """
 
@@ -71,8 +72,9 @@ class StopSignals:
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is not threading.main_thread():
             return self  # only the main thread may listen; whoever started this one has to stop it
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._previous[number] = signal.signal(number, self._note)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._previous[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -21,7 +21,8 @@ from pushforward.report import write_report
 from pushforward.runs import ensemble as ensemble_run
 from pushforward.runs.data import read_run
 from pushforward.runs.reopen import open_run
-from pushforward.runs.run import Progress, resume, start, train
+from pushforward.runs.run import resume, start, train
+from pushforward.runs.single import Progress
 
 COMPONENT = {"latent_dim": 2, "hidden": [8]}
 OPTIONS = {
@@ -204,7 +205,7 @@ def test_looking_leaves_no_trace(whole, tmp_path):
     weights, watched = (load_file(f / "model.safetensors") for f in (whole, often))
     assert all(torch.equal(weights[k], watched[k]) for k in weights)
     assert not (whole / "samples").exists()
-    assert len(list((often / "samples").glob("*.png"))) == 3
+    assert len(list((often / "samples").glob("step-*.png"))) == 3
 
 
 def test_the_folder_holds_what_it_promises(whole):

@@ -23,7 +23,8 @@ from pushforward.observers.health import AdversarialHealth
 from pushforward.recipes.vae import VAERecipe
 from pushforward.report import write_report
 from pushforward.runs.reopen import images_for, open_run
-from pushforward.runs.run import Progress, resume, start
+from pushforward.runs.run import resume, start
+from pushforward.runs.single import Progress
 from pushforward.streams import build
 from pushforward.training.checkpoint import newest_checkpoint, save_checkpoint
 from tests.runs import build as small
