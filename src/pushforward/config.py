@@ -43,6 +43,8 @@ class TrainOptions:
     """Resize and crop to a square of this side, 8 to 256 pixels. Default: as they are, if all are alike."""
     channels: int | None = None
     """1 grey, 3 colour, 4 colour with alpha. Default: what the images have."""
+    pixel_range: tuple[float, float] | None = None
+    """The numbers that are black and white in the files. Default: told by type and range of all pixels."""
     limit: int | None = None
     """Learn from only so many of the training images."""
     limit_seed: int = 0

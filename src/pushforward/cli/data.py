@@ -14,7 +14,7 @@ from rich.table import Table
 
 from pushforward.cli.options import parse
 from pushforward.data.kinds import IMAGE, Kind
-from pushforward.errors import UserError, did_you_mean
+from pushforward.errors import UserError, as_options, did_you_mean
 from pushforward.text import printable
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ class Info:
     """Scale and crop images to this square, in pixels."""
     channels: int | None = None
     """1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha."""
+    pixel_range: tuple[float, float] | None = None
+    """The numbers that are black and white in the files."""
     limit: int | None = None
     """Train on so many images only."""
     limit_seed: int = 0
@@ -78,12 +80,11 @@ class Info:
         """Print what the scan found; then fail as a training on the source would."""
         from pushforward.data.splits import divide, read_unique
 
-        rows = read_unique(self.source, image_size=self.image_size, channels=self.channels)
+        asked: dict[str, Any] = {"image_size": self.image_size, "pixel_range": self.pixel_range}
+        rows = read_unique(self.source, channels=self.channels, **asked)
         divided, problem = None, None
         try:
-            divided = divide(
-                rows, test=self.test, image_size=self.image_size, limit=self.limit, limit_seed=self.limit_seed
-            )
+            divided = divide(rows, test=self.test, limit=self.limit, limit_seed=self.limit_seed, **asked)
         except UserError as error:
             problem = error
         facts = _facts(rows, divided, problem)
@@ -179,6 +180,7 @@ def _facts(rows: Rows, divided: Divided | None, problem: UserError | None) -> di
         "labels": {word: counts[word] for word in rows.classes} if rows.classes else None,
         "skipped": [{"path": skip.path, "reason": skip.reason} for skip in scan.skipped],
         "converted": scan.converted,
+        "doubts": list(scan.doubts),
         "duplicates": scan.duplicates,
         "fingerprint": rows.fingerprint if uniform else None,
         "split": None
@@ -228,6 +230,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     lines.append(("duplicates", f"{facts['duplicates']:,} dropped"))
     for kind, count in facts["converted"].items():
         lines.append(("" if lines[-1][0] in ("converted", "") else "converted", f"{count:,} × {kind}"))
+    lines += [("doubt", as_options(doubt)) for doubt in facts["doubts"]]
     if facts["fingerprint"]:
         lines.append(("fingerprint", facts["fingerprint"]))
     return lines

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from pushforward.core import Clock, Finding
+from pushforward.errors import as_options
 from pushforward.runs.single import Progress as Callbacks
 from pushforward.text import printable_lines
 
@@ -81,4 +82,6 @@ class TrainingDisplay:
 
     def _say(self, line: str) -> None:
         if not self.quiet:
-            self.console.print(printable_lines(line), highlight=False, markup=False, soft_wrap=True)
+            self.console.print(
+                as_options(printable_lines(line)), highlight=False, markup=False, soft_wrap=True
+            )

@@ -32,7 +32,7 @@ class Arrays:
 
     images: uint8, N H W or N H W C; or points, float32, N D. labels: a class name a row, or None. classes:
     their order. test: bool a row where the source brings its own split. names: one a row. converted: as in
-    `Scan`. modes: of points that come from a known mixture.
+    `Scan`, as doubts. modes: of points that come from a known mixture.
     """
 
     images: Content
@@ -42,6 +42,7 @@ class Arrays:
     names: Sequence[str] | None = None
     converted: dict[str, int] = field(default_factory=dict)
     modes: Modes | None = None
+    doubts: tuple[str, ...] = ()
 
 
 def to_rows(source: str, arrays: Arrays, *, image_size: int | None, channels: int | None) -> Rows:
@@ -72,7 +73,7 @@ def to_rows(source: str, arrays: Arrays, *, image_size: int | None, channels: in
         tuple(arrays.names or (f"row {i}" for i in range(n))),
         None if arrays.labels is None else tuple(arrays.labels),
         tuple(arrays.classes or class_order(arrays.labels or ())) or None,
-        Scan(source, n, converted=dict(sorted(converted.items()))),
+        Scan(source, n, converted=dict(sorted(converted.items())), doubts=arrays.doubts),
         arrays.test,
         "" if image_size else size_problem(Counter({(width, height): n})),
     )
@@ -121,41 +122,3 @@ def _convert(images: Pixels, channels: int, size: tuple[int, int], converted: Co
             image = fit(image, size[0])
         result[i] = np.asarray(image).reshape(*size, channels)
     return result
-
-
-def to_bytes(values: NDArray[np.generic]) -> tuple[Pixels, str]:
-    """(uint8, what was done) from pixels of any number type; the range decides what they mean.
-
-    Floats in [0, 1], in [-1, 1] or in [0, 255]; integers in [0, 255], and uint16 that goes beyond it
-    as 16-bit. Raises ValueError for anything else.
-    """
-    if values.dtype == np.uint8:
-        return values.view(np.uint8), ""
-    if values.dtype == np.bool_:
-        return values.astype(np.uint8) * np.uint8(255), "bool as black and white"
-    if values.dtype.kind not in "iuf":
-        raise ValueError(f"pixels of type {values.dtype}, expected numbers")
-    numbers: NDArray[np.floating] = values.astype(np.float64 if values.dtype == np.float64 else np.float32)
-    low, high = float(numbers.min()), float(numbers.max())
-    meaning = _meaning(values.dtype, low, high)
-    if meaning is None:
-        raise ValueError(
-            f"{values.dtype} pixels from {low:g} to {high:g}, expected uint8, uint16, or floats in "
-            "[0, 1] or [-1, 1]"
-        )
-    what, scale, shift = meaning
-    return np.rint(numbers * scale + shift).astype(np.uint8), what
-
-
-def _meaning(dtype: np.dtype[np.generic], low: float, high: float) -> tuple[str, float, float] | None:
-    """(words, scale, shift) that bring pixels to 0..255; None where the range makes no sense, or for NaN."""
-    if dtype.kind == "f":
-        if 0 <= low <= high <= 1:
-            return f"{dtype} in [0, 1]", 255.0, 0.0
-        if -1 <= low <= high <= 1:
-            return f"{dtype} in [-1, 1]", 127.5, 127.5
-    if 0 <= low <= high <= 255:
-        return f"{dtype} in [0, 255]", 1.0, 0.0
-    if dtype == np.uint16:
-        return "16-bit scaled", 1 / 257, 0.0
-    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -93,9 +94,15 @@ class Splits:
     how: str
 
 
-def load_dataset(source: str, *, image_size: int | None = None, channels: int | None = None) -> Dataset:
+def load_dataset(
+    source: str,
+    *,
+    image_size: int | None = None,
+    channels: int | None = None,
+    pixel_range: Sequence[float] | None = None,
+) -> Dataset:
     """All of a source, exact duplicates dropped, without a split. Arguments and errors: `load_splits`."""
-    rows = read_unique(source, image_size=image_size, channels=channels)
+    rows = read_unique(source, image_size=image_size, channels=channels, pixel_range=pixel_range)
     require_usable(rows)
     return _dataset(rows, rows.classes)
 
@@ -108,6 +115,7 @@ def load_splits(
     channels: int | None = None,
     limit: int | None = None,
     limit_seed: int = 0,
+    pixel_range: Sequence[float] | None = None,
     stream: str = DATA,
 ) -> Splits:
     """Read what `--data source` names, drop duplicates, and split it.
@@ -115,11 +123,13 @@ def load_splits(
     test: a source whose official test part (else all of it) is held out instead. image_size: pixels;
     the shorter side is scaled to it and the centre cropped. channels: 1 grey, 2 grey and alpha, 3 RGB,
     4 RGBA; by default 1 where every image is grey, else 3. limit: keep so many training images, drawn
-    by `limit_seed`. Points have neither size nor channels. stream: what the source is for, as an error names
+    by `limit_seed`. pixel_range: the numbers of black and white, where the pixels themselves do not tell.
+    Points have neither size, channels nor range. stream: what the source is for, as an error names
     it. Raises UserError for what cannot be found, read or split.
     """
-    rows = read_unique(source, image_size=image_size, channels=channels, option=option_of("data", stream))
-    parts = divide(rows, test=test, image_size=image_size, limit=limit, limit_seed=limit_seed, stream=stream)
+    asked: dict[str, Any] = {"image_size": image_size, "pixel_range": pixel_range}
+    rows = read_unique(source, channels=channels, **asked, option=option_of("data", stream))
+    parts = divide(rows, test=test, limit=limit, limit_seed=limit_seed, stream=stream, **asked)
     return Splits(_dataset(parts.train, parts.classes), _dataset(parts.test, parts.classes), parts.how)
 
 

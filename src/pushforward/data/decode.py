@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from pushforward.data.ranges import ALL, BYTES, USUAL, Ambiguous, Extent, Held, Meaning
 from pushforward.data.rows import MIN_SIDE, Pixels, Skip, digest
 from pushforward.text import printable
 
@@ -40,25 +42,32 @@ class Item:
 
 @dataclass(frozen=True)
 class Decoded:
-    """pixels: uint8, H W (grey) or H W C. key: see `Rows`. size: (width, height) as in the file, upright."""
+    """pixels: uint8, H W (grey) or H W C. key: see `Rows`. size: (width, height) as in the file, upright.
+
+    held, extent: how the file holds its pixels, and their least and greatest before they became bytes.
+    """
 
     pixels: Pixels
     key: bytes
     size: tuple[int, int]
     converted: tuple[str, ...]
+    held: Held = "8-bit"
+    extent: Extent = ALL
 
 
-def decode(item: Item, *, image_size: int | None, channels: int | None) -> Decoded | Skip | None:
+def decode(
+    item: Item, *, image_size: int | None, channels: int | None, meanings: Mapping[Held, Meaning] = USUAL
+) -> Decoded | Skip | None:
     """Decode one file fully; None for a file that neither is nor claims to be an image.
 
-    channels: None keeps grey images grey and makes all others RGB. To be called with
-    `Image.DecompressionBombWarning` turned into an error.
+    channels: None keeps grey images grey and makes all others RGB. meanings: what pixels mean, by how they
+    are held. To be called with `Image.DecompressionBombWarning` turned into an error.
     """
     name = printable(item.name)
     content: bytes | Path = b""
     try:
         content = item.open()
-        return _decode(item.name, content, image_size, channels)
+        return _decode(item.name, content, image_size, channels, meanings)
     except Unused as unused:
         return Skip(name, unused.reason, unused.unreadable)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -121,7 +130,13 @@ def _one_line(error: Exception) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-def _decode(name: str, content: bytes | Path, image_size: int | None, channels: int | None) -> Decoded:
+def _decode(
+    name: str,
+    content: bytes | Path,
+    image_size: int | None,
+    channels: int | None,
+    meanings: Mapping[Held, Meaning],
+) -> Decoded:
     if isinstance(content, Path) and not content.stat().st_size:
         raise UnidentifiedImageError
     source = io.BytesIO(content) if isinstance(content, bytes) else content
@@ -138,13 +153,14 @@ def _decode(name: str, content: bytes | Path, image_size: int | None, channels: 
             converted.append("EXIF orientation")
             image = ImageOps.exif_transpose(image)
         size = image.size
-        image = _to_8_bit(image, converted)
+        held, extent = _held(image)
+        image = _to_8_bit(image, meanings[held], converted)
         key = digest(np.asarray(_to_mode(image, None, [])))
         image = _to_mode(image, channels, converted)
     if image_size is not None and image.size != (image_size, image_size):
         image = fit(image, image_size)
         converted.append("resized")
-    return Decoded(np.array(image, dtype=np.uint8), key, size, tuple(converted))
+    return Decoded(np.array(image, dtype=np.uint8), key, size, tuple(converted), held, extent)
 
 
 def _oddities(name: str, file: Image.Image) -> list[str]:
@@ -155,34 +171,41 @@ def _oddities(name: str, file: Image.Image) -> list[str]:
     if kind != "JPEG" and getattr(file, "is_animated", False):
         found.append("several pages: first page" if kind == "TIFF" else "animated: first frame")
     tile = getattr(file, "tile", None)
-    if file.mode.startswith("I;16") or (tile and ";16" in str(tile[0].args)):
+    if not file.mode.startswith("I") and tile and ";16" in str(tile[0].args):
         found.append("16-bit scaled")
     return found
 
 
-def _to_8_bit(image: Image.Image, converted: list[str]) -> Image.Image:
-    """Scale what holds more than 8 bits a channel; Pillow's own conversion would clip it."""
+def _held(image: Image.Image) -> tuple[Held, Extent]:
+    """How its pixels are held, and their extent; alpha, palettes and other colour spaces do not count."""
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image)
+        held: Held = "floating point" if image.mode == "F" else "integers" if image.mode == "I" else "16-bit"
+        try:
+            return held, Extent.of(values)
+        except Ambiguous as error:
+            raise Unused(f"{held} {error}", unreadable=True) from error
+    if image.mode not in ("L", "LA", "RGB", "RGBA"):
+        return "8-bit", ALL
+    bands: list[Any] = [band.getextrema() for band in image.split()]
+    seen = [band for band, name in zip(bands, image.getbands(), strict=True) if name != "A"]
+    return "8-bit", Extent(min(low for low, _ in seen), max(high for _, high in seen), whole=True)
+
+
+def _to_8_bit(image: Image.Image, meaning: Meaning, converted: list[str]) -> Image.Image:
+    """Bytes of what the pixels mean; Pillow's own conversion would clip them."""
     if image.mode == "1":
         converted.append("1-bit")
         return image.convert("L")
-    if not image.mode.startswith(("I", "F")):
+    if image.mode.startswith(("I", "F")):
+        converted.append(meaning.words)
+        return Image.fromarray(meaning.to_bytes(np.asarray(image)))
+    if meaning == BYTES or image.mode not in ("L", "LA", "RGB", "RGBA") or not meaning.words:
         return image
-    values = np.asarray(image).astype(np.float64)
-    low, high = float(values.min()), float(values.max())
-    if image.mode == "F":
-        converted.append("floating point scaled")
-        if not (low >= 0 and high <= 255):  # also true of NaN
-            raise Unused(
-                f"floating point from {low:g} to {high:g}, expected 0 to 1 or 0 to 255", unreadable=True
-            )
-        values = values * 255 if high <= 1 else values
-    else:
-        if "16-bit scaled" not in converted:
-            converted.append("16-bit scaled")
-        if low < 0 or high > 65535:
-            raise Unused(f"integers from {low:g} to {high:g}, expected 0 to 65535", unreadable=True)
-        values = values / 257
-    return Image.fromarray(np.rint(values).astype(np.uint8))
+    converted.append(meaning.words)
+    table = meaning.to_bytes(np.arange(256)).tolist()
+    kept = [list(range(256)) if name == "A" else table for name in image.mode]
+    return image.point([value for band in kept for value in band])
 
 
 def _to_mode(image: Image.Image, channels: int | None, converted: list[str]) -> Image.Image:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pushforward.data.decode import Item, Unused
 from pushforward.data.paths import ignored
+from pushforward.data.ranges import PixelRange
 from pushforward.data.rows import BadSource, Rows
 from pushforward.data.scan import scan
 from pushforward.text import printable
@@ -20,11 +21,13 @@ MAX_MEMBER_BYTES = 2**29
 MAX_RATIO, RATIO_FREE_BYTES = 100, 2**24
 
 
-def read_folder(source: str, *, image_size: int | None, channels: int | None) -> Rows:
+def read_folder(
+    source: str, *, image_size: int | None, channels: int | None, pixel_range: PixelRange | None = None
+) -> Rows:
     """Every image under a folder, sorted by path; its sub-folders are the labels."""
     root = Path(source)
     items = [Item(name, (root / name).absolute) for name in sorted(_walk(root))]
-    return scan(source, items, image_size=image_size, channels=channels)
+    return scan(source, items, image_size=image_size, channels=channels, pixel_range=pixel_range)
 
 
 def _walk(root: Path) -> Iterable[str]:
@@ -52,7 +55,9 @@ def is_zip(source: str) -> bool:
     return path.is_file() and (path.suffix.lower() == ".zip" or zipfile.is_zipfile(path))
 
 
-def read_zip(source: str, *, image_size: int | None, channels: int | None) -> Rows:
+def read_zip(
+    source: str, *, image_size: int | None, channels: int | None, pixel_range: PixelRange | None = None
+) -> Rows:
     """As `read_folder`, from a zip of one, without unpacking it to disk."""
     try:
         with zipfile.ZipFile(source) as archive:
@@ -60,7 +65,7 @@ def read_zip(source: str, *, image_size: int | None, channels: int | None) -> Ro
             _check_members(Path(source).stat().st_size, members)
             named = sorted((member.filename.replace("\\", "/"), i) for i, member in enumerate(members))
             items = [_item(archive, name, members[i]) for name, i in named if not ignored(name)]
-            return scan(source, items, image_size=image_size, channels=channels)
+            return scan(source, items, image_size=image_size, channels=channels, pixel_range=pixel_range)
     except (zipfile.BadZipFile, NotImplementedError) as error:
         raise BadSource(f"not a readable zip archive ({error}); make it anew") from error
 

@@ -7,12 +7,14 @@ import math
 import re
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from pushforward.data.arrays import Arrays, to_rows
 from pushforward.data.memory import available_bytes
+from pushforward.data.ranges import BYTES, Extent, PixelRange, agreed
 from pushforward.data.rows import BadSource, Pixels, Rows, class_order
 
 _IMAGES = re.compile(r"(train|t10k|test)-images[-.]idx[34]-ubyte(\.gz)?")
@@ -25,9 +27,17 @@ def is_idx_folder(source: str) -> bool:
     return folder.is_dir() and any(_IMAGES.fullmatch(path.name) for path in folder.iterdir())
 
 
-def read_idx_folder(source: str, *, image_size: int | None, channels: int | None) -> Rows:
+def read_idx_folder(
+    source: str, *, image_size: int | None, channels: int | None, pixel_range: PixelRange | None = None
+) -> Rows:
     """`train-images-idx3-ubyte[.gz]` and its kind; an official split where `t10k-` is there as well."""
-    return to_rows(source, load_idx_folder(Path(source)), image_size=image_size, channels=channels)
+    arrays = load_idx_folder(Path(source))
+    meaning = agreed("8-bit", {"": Extent.of(arrays.images)}, pixel_range) if arrays.images.size else BYTES
+    if meaning.words:
+        told = {meaning.words: len(arrays.images)}
+        arrays = replace(arrays, images=meaning.to_bytes(arrays.images), converted=told)
+    arrays = replace(arrays, doubts=(meaning.doubt,) if meaning.doubt else ())
+    return to_rows(source, arrays, image_size=image_size, channels=channels)
 
 
 def load_idx_folder(folder: Path) -> Arrays:

@@ -17,6 +17,7 @@ from pushforward.data.arrays import Arrays, to_rows
 from pushforward.data.fetch import Package, apt, cached, npm, pip
 from pushforward.data.idx import load_idx_folder
 from pushforward.data.kinds import IMAGE, POINT, Kind
+from pushforward.data.ranges import PixelRange
 from pushforward.data.rows import BadSource, Rows
 
 DIGITS = tuple("0123456789")
@@ -264,7 +265,11 @@ NAMED = {
 }
 
 
-def read(source: str, *, image_size: int | None, channels: int | None) -> Rows:
-    """The named set `source`. Raises BadSource where it is not fetched yet."""
+def read(
+    source: str, *, image_size: int | None, channels: int | None, pixel_range: PixelRange | None = None
+) -> Rows:
+    """The named set `source`. Raises BadSource where it is not fetched yet, or for a range."""
+    if pixel_range is not None:
+        raise BadSource("its pixels are known; leave --pixel-range out")
     entry = NAMED[source]
     return to_rows(source, entry.load(entry.home()), image_size=image_size, channels=channels)

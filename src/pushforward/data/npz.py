@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pushforward.data.arrays import Arrays, to_bytes, to_rows
+from pushforward.data.arrays import Arrays, to_rows
 from pushforward.data.memory import available_bytes
+from pushforward.data.ranges import BYTES, Extent, Meaning, PixelRange, agreed, held_as
 from pushforward.data.rows import BadSource, Rows, class_order
 
 # (training part or all, official test part) of the images, and of their labels
@@ -52,7 +53,9 @@ def is_npz(source: str) -> bool:
     return path.suffix.lower() == ".npz" and path.is_file()
 
 
-def read_npz(source: str, *, image_size: int | None, channels: int | None) -> Rows:
+def read_npz(
+    source: str, *, image_size: int | None, channels: int | None, pixel_range: PixelRange | None = None
+) -> Rows:
     """Images under one of the keys `IMAGES`, N H W, N H W C or N C H W, with labels under `LABELS`.
 
     Or points under `POINTS`, N D.
@@ -60,7 +63,7 @@ def read_npz(source: str, *, image_size: int | None, channels: int | None) -> Ro
     try:
         _require_room(source)
         with np.load(source, allow_pickle=False) as archive:
-            arrays = _points(archive) if POINTS in archive else _arrays(archive)
+            arrays = _points(archive) if POINTS in archive else _arrays(archive, pixel_range)
     except _BROKEN as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadSource(
@@ -80,7 +83,7 @@ def _require_room(source: str) -> None:
         )
 
 
-def _arrays(archive: Archive) -> Arrays:
+def _arrays(archive: Archive, pixel_range: PixelRange | None) -> Arrays:
     key, test_key = _find(archive, IMAGES)
     if key is None:
         listed = ", ".join(f"{k} {archive[k].shape}" for k in archive) or "nothing"
@@ -92,7 +95,9 @@ def _arrays(archive: Archive) -> Arrays:
         raise ValueError(f"{key} has the shape {shapes[0]}, but {test_key} {shapes[1]}")
     stacked = parts[0] if len(parts) == 1 else np.concatenate(parts)
     images = _channels_last(key, stacked)
-    pixels, what = to_bytes(images) if len(images) else (np.empty(images.shape, np.uint8), "")
+    names = [k for k in (key, test_key) if k is not None]
+    meaning = _meaning(dict(zip(names, parts, strict=True)), pixel_range) if len(images) else BYTES
+    pixels = meaning.to_bytes(images)
     labels = _labels(archive, len(images))
     held_out = np.arange(len(images)) >= len(parts[0]) if len(parts) > 1 else None
     return Arrays(
@@ -103,8 +108,16 @@ def _arrays(archive: Archive) -> Arrays:
         [f"{k} row {i}" for k, part in zip((key, test_key), parts, strict=False) for i in range(len(part))]
         if held_out is not None
         else None,
-        {what: len(images)} if what else {},
+        {meaning.words: len(images)} if meaning.words else {},
+        doubts=(meaning.doubt,) if meaning.doubt else (),
     )
+
+
+def _meaning(parts: Archive, pixel_range: PixelRange | None) -> Meaning:
+    """What the pixels of all parts mean. Raises Ambiguous."""
+    dtype = np.result_type(*parts.values())
+    extents = {name: Extent.of(part) for name, part in parts.items() if part.size}
+    return agreed(held_as(dtype), extents, pixel_range, name=str(dtype))
 
 
 def _points(archive: Archive) -> Arrays:

@@ -39,7 +39,8 @@ class Scan:
     """What reading a source came to.
 
     found: image candidates seen. skipped: what was not used. converted: kind of conversion -> images.
-    duplicates: images dropped because an earlier one decodes to the same pixels.
+    duplicates: images dropped because an earlier one decodes to the same pixels. doubts: what the reader had
+    to assume, and how to say otherwise.
     """
 
     source: str
@@ -47,6 +48,7 @@ class Scan:
     skipped: tuple[Skip, ...] = ()
     converted: dict[str, int] = field(default_factory=dict)
     duplicates: int = 0
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

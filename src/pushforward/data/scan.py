@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -17,6 +18,17 @@ from pushforward.data.decode import Decoded, Item, decode, formats
 from pushforward.data.layout import layout_of
 from pushforward.data.memory import require_memory
 from pushforward.data.paths import parts_of
+from pushforward.data.ranges import (
+    ALL,
+    USUAL,
+    Ambiguous,
+    Extent,
+    Held,
+    Meaning,
+    PixelRange,
+    agreed,
+    meaning,
+)
 from pushforward.data.rows import NO_IMAGE, Pixels, Rows, Scan, Skip, class_order, digests, size_problem
 from pushforward.text import printable
 
@@ -24,19 +36,49 @@ BLOCK = 256  # files handed to the threads at a time: so many wait in memory, or
 MAX_UNREADABLE = 0.05  # share of the images found
 
 
-def scan(source: str, items: Sequence[Item], *, image_size: int | None, channels: int | None) -> Rows:
-    """Decode every item once; what cannot be used is listed, and what is wrong with all is `problem`."""
+def scan(
+    source: str,
+    items: Sequence[Item],
+    *,
+    image_size: int | None,
+    channels: int | None,
+    pixel_range: PixelRange | None = None,
+) -> Rows:
+    """Decode every item; what cannot be used is listed, and what is wrong with all is `problem`.
+
+    What pixels mean is decided once for all, when all were seen. Where that is not the usual, they are read
+    again.
+    """
     formats()
-    found = _Found(source, len(items), image_size, channels)
+    meanings = {held: meaning(held, ALL, pixel_range) for held in USUAL} if pixel_range else USUAL
+    found = _decoded(source, items, image_size, channels, meanings)
+    if pixel_range is None:
+        try:
+            chosen = found.meanings()
+        except Ambiguous as error:
+            return replace(found.rows(), problem=str(error))
+        if any(chosen[held] != meanings[held] for held in chosen):
+            found = _decoded(source, items, image_size, channels, {**USUAL, **chosen})
+    return found.rows()
+
+
+def _decoded(
+    source: str,
+    items: Sequence[Item],
+    image_size: int | None,
+    channels: int | None,
+    meanings: Mapping[Held, Meaning],
+) -> _Found:
+    found = _Found(source, len(items), image_size, channels, meanings)
+    read = functools.partial(decode, image_size=image_size, channels=channels, meanings=meanings)
     with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         warnings.simplefilter("ignore")  # what Pillow has to say of odd metadata
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         for start in range(0, len(items), BLOCK):
             block = items[start : start + BLOCK]
-            results = pool.map(lambda item: decode(item, image_size=image_size, channels=channels), block)
-            for item, result in zip(block, results, strict=True):
+            for item, result in zip(block, pool.map(read, block), strict=True):
                 found.add(item.name, result)
-    return found.rows()
+    return found
 
 
 @dataclass
@@ -47,6 +89,7 @@ class _Found:
     candidates: int
     image_size: int | None
     channels: int | None
+    used: Mapping[Held, Meaning]
     images: list[Pixels] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
@@ -54,6 +97,7 @@ class _Found:
     converted: Counter[str] = field(default_factory=Counter)
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     strangers: int = 0  # files that are no images and do not claim to be
+    extents: dict[Held, dict[str, Extent]] = field(default_factory=dict)
     sharded: bool = False  # whether StyleGAN's list of labels is among them
 
     def add(self, name: str, result: Decoded | Skip | None) -> None:
@@ -72,6 +116,7 @@ class _Found:
             colours = self.channels or (1 if decoded.pixels.ndim == 2 else 3)
             require_memory(self.candidates, height, width, colours)
         self.names.append(name)
+        self._extend(name, decoded)
         self.sizes[decoded.size] += 1
         self.converted.update(decoded.converted)
         if self.image_size is None and len(self.sizes) > 1:
@@ -79,6 +124,18 @@ class _Found:
         else:
             self.images.append(decoded.pixels)
         self.keys.append(decoded.key)
+
+    def _extend(self, name: str, decoded: Decoded) -> None:
+        """Of what may mean several things, each file's own; of bytes that of all."""
+        known = self.extents.setdefault(decoded.held, {})
+        if decoded.held in ("8-bit", "16-bit"):
+            known[""] = known[""] | decoded.extent if known else decoded.extent
+        else:
+            known[printable(name)] = decoded.extent
+
+    def meanings(self) -> dict[Held, Meaning]:
+        """What the pixels mean, by how they are held, after all of them. Raises Ambiguous."""
+        return {held: agreed(held, extents) for held, extents in self.extents.items()}
 
     def rows(self) -> Rows:
         images = self._stack()
@@ -92,7 +149,13 @@ class _Found:
             tuple(printable(name) for name in self.names),
             labels,
             class_order(labels) if labels else None,
-            Scan(self.source, found, tuple(self.skipped), dict(sorted(self.converted.items()))),
+            Scan(
+                self.source,
+                found,
+                tuple(self.skipped),
+                dict(sorted(self.converted.items())),
+                doubts=tuple(self.used[held].doubt for held in self.extents if self.used[held].doubt),
+            ),
             layout.test,
             self._problem(found) or layout.problem,
             split_how=layout.how,

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from pushforward.data import files, idx, named, npz
+from pushforward.data.ranges import PixelRange, checked
 from pushforward.data.rows import MAX_SIDE, MIN_SIDE, BadSource, Rows
 from pushforward.errors import UserError, did_you_mean
 
 
 class Read(Protocol):
-    """Reads a source. image_size: pixels, or None for the images' own; channels: 1 to 4, or None."""
+    """Reads a source. image_size: pixels, or None for the images' own; channels: 1 to 4, or None.
 
-    def __call__(self, source: str, *, image_size: int | None, channels: int | None) -> Rows:
+    pixel_range: the numbers of black and white, or None to tell them by all pixels.
+    """
+
+    def __call__(
+        self,
+        source: str,
+        *,
+        image_size: int | None,
+        channels: int | None,
+        pixel_range: PixelRange | None = None,
+    ) -> Rows:
         """All rows of the source."""
 
 
@@ -38,7 +49,12 @@ READERS = (
 
 
 def read_source(
-    source: str, *, image_size: int | None = None, channels: int | None = None, option: str = "--data"
+    source: str,
+    *,
+    image_size: int | None = None,
+    channels: int | None = None,
+    pixel_range: Sequence[float] | None = None,
+    option: str = "--data",
 ) -> Rows:
     """Decode everything that `source` names. option: what to call the argument in an error."""
     if image_size is not None and not MIN_SIDE <= image_size <= MAX_SIDE:
@@ -50,9 +66,13 @@ def read_source(
     if not source:
         raise UserError(f"{option}: an empty name; give a folder, a file or a named set")
     try:
+        limits = checked(pixel_range)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    try:
         for reader in READERS:
             if reader.matches(source):
-                return reader.read(source, image_size=image_size, channels=channels)
+                return reader.read(source, image_size=image_size, channels=channels, pixel_range=limits)
     except BadSource as error:
         raise UserError(f"{option} {source}: {error}") from error
     except OSError as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -24,9 +26,17 @@ class Divided:
     classes: tuple[str, ...] | None
 
 
-def read_unique(source: str, *, image_size: int | None, channels: int | None, option: str = "--data") -> Rows:
+def read_unique(
+    source: str,
+    *,
+    image_size: int | None,
+    channels: int | None,
+    pixel_range: Sequence[float] | None = None,
+    option: str = "--data",
+) -> Rows:
     """Everything that `source` names, without exact duplicates; see `read_source`."""
-    return drop_duplicates(read_source(source, image_size=image_size, channels=channels, option=option))
+    asked: dict[str, Any] = {"image_size": image_size, "channels": channels, "pixel_range": pixel_range}
+    return drop_duplicates(read_source(source, **asked, option=option))
 
 
 def divide(
@@ -36,6 +46,7 @@ def divide(
     image_size: int | None,
     limit: int | None,
     limit_seed: int,
+    pixel_range: Sequence[float] | None = None,
     stream: str = DATA,
 ) -> Divided:
     """Hold images out and limit the rest; the arguments are those of `load_splits`."""
@@ -43,7 +54,7 @@ def divide(
     if test is None:
         train, held_out, how = split(rows, stream)
     else:
-        train, held_out, how = _split_by(rows, test, image_size, stream)
+        train, held_out, how = _split_by(rows, test, image_size, pixel_range, stream)
     # of all rows, so that neither a split nor --limit renumbers the classes
     classes = list(rows.classes or ())
     classes += [word for word in held_out.classes or () if word not in classes]
@@ -96,13 +107,17 @@ def split(rows: Rows, stream: str = DATA) -> tuple[Rows, Rows, str]:
     return rows.take(np.flatnonzero(~test)), rows.take(np.flatnonzero(test)), "10 % by content hash"
 
 
-def _split_by(rows: Rows, test: str, image_size: int | None, stream: str) -> tuple[Rows, Rows, str]:
+def _split_by(
+    rows: Rows, test: str, image_size: int | None, pixel_range: Sequence[float] | None, stream: str
+) -> tuple[Rows, Rows, str]:
     """Hold out the official test part of the source `test`, or all of it where it has none."""
     data, option = option_of("data", stream), option_of("test", stream)
     official = rows.official_test
     train = rows if official is None or official.all() else rows.take(np.flatnonzero(~official))
     channels = train.shape[0] if len(train.shape) == 3 else None
-    held_out = read_unique(test, image_size=image_size, channels=channels, option=option)
+    held_out = read_unique(
+        test, image_size=image_size, channels=channels, pixel_range=pixel_range, option=option
+    )
     require_usable(held_out, option)
     if held_out.official_test is not None and held_out.official_test.any():
         held_out = held_out.take(np.flatnonzero(held_out.official_test))

@@ -71,6 +71,7 @@ def load_stream(config: RunConfig, stream: str) -> Splits:
         test=config.tests[stream],
         image_size=options.image_size,
         channels=options.channels,
+        pixel_range=options.pixel_range,
         limit=options.limit,
         limit_seed=options.limit_seed,
         stream=stream,

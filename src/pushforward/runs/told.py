@@ -30,7 +30,7 @@ def told(splits: Splits, *, train: int) -> list[str]:
     if any(oddities):
         where = f"`pushforward data info {shlex.quote(scan.source)}` lists them"
         lines.append(f"        {', '.join(filter(None, oddities))}; {where}")
-    return lines
+    return lines + [f"doubt   {doubt}" for doubt in scan.doubts]
 
 
 def _counted(verb: str, counts: Counter[str]) -> str:

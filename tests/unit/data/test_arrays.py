@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from pushforward.data import load_dataset, load_splits
-from pushforward.data.arrays import to_bytes
 from pushforward.errors import UserError
 from tests.unit.data.pictures import noise
 
@@ -16,32 +15,6 @@ BYTES = np.arange(256, dtype=np.uint8)
 def npz(tmp_path, **arrays):
     np.savez(tmp_path / "x.npz", **arrays)
     return str(tmp_path / "x.npz")
-
-
-@pytest.mark.parametrize(
-    "pixels",
-    [
-        BYTES,
-        BYTES.astype(np.float32) / 255,
-        BYTES.astype(np.float64) / 127.5 - 1,
-        BYTES.astype(np.float16),
-        BYTES.astype(np.int64),
-        BYTES.astype(np.uint16) * 257,
-        BYTES.astype(">u2") * np.uint16(257),
-    ],
-    ids=lambda pixels: f"{pixels.dtype} to {pixels.max():g}",
-)
-def test_every_type_comes_to_the_same_bytes(pixels):
-    assert np.array_equal(to_bytes(pixels)[0], BYTES)
-
-
-@pytest.mark.parametrize(
-    "pixels",
-    [[-2.0, 1.0], [0.0, 256.0], [float("nan"), 0.0], [0, -1], [0, 70_000], [1j], ["a"]],
-)
-def test_pixels_without_a_meaning_are_refused(pixels):
-    with pytest.raises(ValueError, match=r"pixels"):
-        to_bytes(np.array(pixels))
 
 
 @pytest.mark.parametrize("key", ["images", "x", "arr_0"])

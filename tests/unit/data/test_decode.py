@@ -53,20 +53,12 @@ def _png_16_bit_rgb():
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-@pytest.mark.parametrize(("low", "high", "scale"), [(0, 1, 255), (0, 255, 1)])
-def test_floating_point_is_scaled_by_its_range(low, high, scale):
-    values = np.linspace(low, high, 256, dtype=np.float32).reshape(16, 16)
-    decoded = read(encoded(Image.fromarray(values), "TIFF"), name="x.tif")
-    assert np.array_equal(decoded.pixels, np.rint(values * scale))
-
-
-@pytest.mark.parametrize("values", [[-1.0, 3.0], [0.0, 300.0], [0.0, float("nan")]])
-def test_floating_point_without_a_meaning_is_skipped(values):
-    image = Image.fromarray(np.resize(np.array(values, np.float32), (8, 8)))
+def test_a_nan_is_skipped():
+    image = Image.fromarray(np.resize(np.array([0.0, float("nan")], np.float32), (8, 8)))
     skip = read(encoded(image, "TIFF"), name="x.tif")
     assert isinstance(skip, Skip)
     assert skip.unreadable
-    assert "floating point" in skip.reason
+    assert "NaN" in skip.reason
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
