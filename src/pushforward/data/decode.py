@@ -15,6 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pushforward.data.ranges import ALL, BYTES, USUAL, Ambiguous, Extent, Held, Meaning
 from pushforward.data.rows import MIN_SIDE, Pixels, Skip, digest
+from pushforward.data.unread import raw, unread
 from pushforward.text import printable
 
 MAX_MEGAPIXELS = 64
@@ -65,6 +66,8 @@ def decode(
     """
     name = printable(item.name)
     content: bytes | Path = b""
+    if raw(item.name):
+        return Skip(name, str(unread(item.name, b"")), unreadable=True)
     try:
         content = item.open()
         return _decode(item.name, content, image_size, channels, meanings)
@@ -73,9 +76,12 @@ def decode(
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         return Skip(name, _too_large(error))
     except UnidentifiedImageError:
-        if promised_format(item.name) is None:
-            return None
-        return Skip(name, _why_unidentified(content), unreadable=True)
+        start = _head(content)
+        why = unread(item.name, start) or (promised_format(item.name) and _why_unidentified(start))
+        return Skip(name, why, unreadable=True) if why else None
+    except (FileNotFoundError, PermissionError) as error:  # a link to nothing is an image if it says so
+        claims = promised_format(item.name) or unread(item.name, b"")
+        return Skip(name, _one_line(error), unreadable=True) if claims else None
     except Exception as error:  # a decoder fed with hostile bytes may raise anything
         return Skip(name, _one_line(error), unreadable=True)
 
@@ -99,8 +105,7 @@ def _extensions() -> dict[str, str]:
     return {ext: kind for ext, kind in Image.registered_extensions().items() if kind in known}
 
 
-def _why_unidentified(content: bytes | Path) -> str:
-    start = content[:512] if isinstance(content, bytes) else _head(content)
+def _why_unidentified(start: bytes) -> str:
     if not start:
         return "empty file"
     try:
@@ -110,8 +115,10 @@ def _why_unidentified(content: bytes | Path) -> str:
     return "text, not an image"
 
 
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
+def _head(content: bytes | Path) -> bytes:
+    if isinstance(content, bytes):
+        return content[:512]
+    with content.open("rb") as file:
         return file.read(512)
 
 

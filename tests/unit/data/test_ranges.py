@@ -161,7 +161,7 @@ def test_twelve_bits_are_told_to_whoever_trains(tmp_path):
     deep = [noise(i, 8, 8, high=4096, dtype=np.uint16) for i in range(12)]
     splits = load_splits(tiffs(tmp_path, deep, "png"))
     assert splits.train.x.max() > 240
-    assert "4095 is white" in told(splits, train=len(splits.train))[-1]
+    assert "4095 is taken for white" in told(splits, train=len(splits.train))[-1]
 
 
 @pytest.mark.parametrize("given", [(1, 0), (0, 0), (0, float("inf")), (1,), (0, 1, 2)])
