@@ -5,11 +5,15 @@ from __future__ import annotations
 import html
 import os
 import re
+from contextlib import suppress
 
 
 def printable(name: str) -> str:
     """The name on one line of text: bytes that are none, and control characters, escaped."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace") if _has_surrogates(name) else name
+    text = name
+    if _has_surrogates(name):
+        with suppress(UnicodeEncodeError):  # a half of a character, that no file system gave
+            text = os.fsencode(name).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

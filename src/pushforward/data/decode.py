@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from pushforward.data.ranges import ALL, BYTES, USUAL, Ambiguous, Extent, Held, Meaning
 from pushforward.data.rows import MIN_SIDE, Pixels, Skip, digest
@@ -19,9 +19,11 @@ from pushforward.data.unread import raw, unread
 from pushforward.text import printable
 
 MAX_MEGAPIXELS = 64
+MAX_TEXT = 2**25  # bytes of a PNG's text, or of its profile
 # Not every format of Pillow: EPS runs a program, and TGA and PCX take almost any file for their own.
 _WANTED = ("PNG", "JPEG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000", "ICO")
 _TWINS = {"MPO": "JPEG", "DIB": "BMP"}  # formats that share their extension
+ORIENTATION = 0x0112
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -57,12 +59,18 @@ class Decoded:
 
 
 def decode(
-    item: Item, *, image_size: int | None, channels: int | None, meanings: Mapping[Held, Meaning] = USUAL
+    item: Item,
+    *,
+    image_size: int | None,
+    channels: int | None,
+    meanings: Mapping[Held, Meaning] = USUAL,
+    only_size: bool = False,
 ) -> Decoded | Skip | None:
     """Decode one file fully; None for a file that neither is nor claims to be an image.
 
     channels: None keeps grey images grey and makes all others RGB. meanings: what pixels mean, by how they
-    are held. To be called with `Image.DecompressionBombWarning` turned into an error.
+    are held. only_size: read no pixels, of images that will not be used. To be called with
+    `Image.DecompressionBombWarning` turned into an error.
     """
     name = printable(item.name)
     content: bytes | Path = b""
@@ -70,7 +78,7 @@ def decode(
         return Skip(name, str(unread(item.name, b"")), unreadable=True)
     try:
         content = item.open()
-        return _decode(item.name, content, image_size, channels, meanings)
+        return _decode(item.name, content, image_size, channels, meanings, only_size)
     except Unused as unused:
         return Skip(name, unused.reason, unused.unreadable)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -96,6 +104,9 @@ def promised_format(name: str) -> str | None:
 def formats() -> tuple[str, ...]:
     """The formats that are read and this build of Pillow has. To be called before threads start."""
     Image.init()
+    # Text and colour profiles of honest PNGs pass Pillow's own limit of 1 MiB; bombs of text grow further.
+    PngImagePlugin.MAX_TEXT_CHUNK = MAX_TEXT
+    PngImagePlugin.MAX_TEXT_MEMORY = 2 * MAX_TEXT
     return tuple(kind for kind in _WANTED if kind in Image.OPEN)
 
 
@@ -143,20 +154,24 @@ def _decode(
     image_size: int | None,
     channels: int | None,
     meanings: Mapping[Held, Meaning],
+    only_size: bool = False,
 ) -> Decoded:
     if isinstance(content, Path) and not content.stat().st_size:
         raise UnidentifiedImageError
-    source = io.BytesIO(content) if isinstance(content, bytes) else content
-    with Image.open(source, formats=formats()) as file:
+    # Never by its path: Pillow would map a plain TIFF into memory, and forget to turn it.
+    opened = io.BytesIO(content) if isinstance(content, bytes) else content.open("rb")
+    with opened as source, Image.open(source, formats=formats()) as file:
         width, height = file.size
         if width * height > MAX_MEGAPIXELS * 1e6:
             raise Unused(f"{width * height / 1e6:.0f} megapixels, more than {MAX_MEGAPIXELS}")
         if min(width, height) < MIN_SIDE:
             raise Unused(f"{width} × {height}: a side under {MIN_SIDE} pixels")
+        if only_size:
+            return Decoded(np.empty((0, 0), np.uint8), b"", file.size, ())
         converted = [*_oddities(name, file)]
         file.load()
         image: Image.Image = file
-        if image.getexif().get(0x0112, 1) != 1:
+        if image.getexif().get(ORIENTATION, 1) != 1:
             converted.append("EXIF orientation")
             image = ImageOps.exif_transpose(image)
         size = image.size
@@ -178,6 +193,8 @@ def _oddities(name: str, file: Image.Image) -> list[str]:
     if kind != "JPEG" and getattr(file, "is_animated", False):
         found.append("several pages: first page" if kind == "TIFF" else "animated: first frame")
     tile = getattr(file, "tile", None)
+    if kind == "TIFF" and file.getexif().get(ORIENTATION, 1) != 1:  # Pillow turns it as it loads
+        found.append("EXIF orientation")
     if not file.mode.startswith("I") and tile and ";16" in str(tile[0].args):
         found.append("16-bit scaled")
     return found
@@ -206,7 +223,12 @@ def _to_8_bit(image: Image.Image, meaning: Meaning, converted: list[str]) -> Ima
         return image.convert("L")
     if image.mode.startswith(("I", "F")):
         converted.append(meaning.words)
-        return Image.fromarray(meaning.to_bytes(np.asarray(image)))
+        values = np.asarray(image)
+        grey = Image.fromarray(meaning.to_bytes(values))
+        clear = image.info.get("transparency")
+        if isinstance(clear, int):  # a PNG of 16 bits has one grey that is transparent
+            grey.putalpha(Image.fromarray(np.where(values == clear, np.uint8(0), np.uint8(255))))
+        return grey
     if meaning == BYTES or image.mode not in ("L", "LA", "RGB", "RGBA") or not meaning.words:
         return image
     converted.append(meaning.words)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pushforward.data.arrays import Arrays, to_rows
+from pushforward.data.labels import label_words
 from pushforward.data.memory import available_bytes
 from pushforward.data.ranges import BYTES, Extent, Meaning, PixelRange, agreed, held_as
 from pushforward.data.rows import BadSource, Rows, class_order
@@ -153,8 +154,4 @@ def _labels(archive: Archive, n: int) -> list[str] | None:
     key, test_key = _find(archive, LABELS)
     if key is None:
         return None
-    parts = [archive[k] for k in (key, test_key) if k is not None]
-    labels = [str(value) for part in parts for value in part.reshape(len(part), -1).squeeze(1).tolist()]
-    if len(labels) != n:
-        raise ValueError(f"{len(labels)} labels for {n} images")
-    return labels
+    return label_words({k: archive[k] for k in (key, test_key) if k is not None}, n)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -154,10 +155,14 @@ def fingerprint(
 
 
 def class_order(words: Iterable[str]) -> tuple[str, ...]:
-    """The distinct class names, numbers by value and before words, so that 10 follows 9."""
-    return tuple(
-        sorted(set(words), key=lambda w: (0, int(w), w) if w.isascii() and w.isdecimal() else (1, 0, w))
-    )
+    """The distinct class names in natural order: numbers by value, before words; s10 follows s9."""
+    return tuple(sorted(set(words), key=_natural))
+
+
+def _natural(word: str) -> tuple[list[tuple[int, int, str]], str]:
+    """The word itself decides where numbers are equal: 01 and 1."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", word)
+    return [(0, int(p), "") if p.isdecimal() and p.isascii() else (1, 0, p) for p in parts], word
 
 
 def size_problem(sizes: Counter[tuple[int, int]]) -> str:

@@ -6,10 +6,11 @@ import functools
 import os
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -29,10 +30,20 @@ from pushforward.data.ranges import (
     agreed,
     meaning,
 )
-from pushforward.data.rows import NO_IMAGE, Pixels, Rows, Scan, Skip, class_order, digests, size_problem
+from pushforward.data.rows import (
+    MAX_SIDE,
+    NO_IMAGE,
+    Pixels,
+    Rows,
+    Scan,
+    Skip,
+    class_order,
+    digests,
+    size_problem,
+)
 from pushforward.text import printable
 
-BLOCK = 256  # files handed to the threads at a time: so many wait in memory, or are decoded in vain
+FIRST, BLOCK = 8, 256  # files handed to the threads at a time: so many wait in memory, or are decoded in vain
 MAX_UNREADABLE = 0.05  # share of the images found
 
 
@@ -70,15 +81,23 @@ def _decoded(
     meanings: Mapping[Held, Meaning],
 ) -> _Found:
     found = _Found(source, len(items), image_size, channels, meanings)
-    read = functools.partial(decode, image_size=image_size, channels=channels, meanings=meanings)
+    asked: dict[str, Any] = {"image_size": image_size, "channels": channels, "meanings": meanings}
     with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         warnings.simplefilter("ignore")  # what Pillow has to say of odd metadata
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        for start in range(0, len(items), BLOCK):
-            block = items[start : start + BLOCK]
+        for block in _blocks(items):
+            # Where the sizes refuse the source already, they are all that is still to be told.
+            read = functools.partial(decode, **asked, only_size=bool(found.size_problem()))
             for item, result in zip(block, pool.map(read, block), strict=True):
                 found.add(item.name, result)
     return found
+
+
+def _blocks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """Few at first: they tell whether the sizes will do, and large ones fill the memory."""
+    yield items[:FIRST]
+    for start in range(FIRST, len(items), BLOCK):
+        yield items[start : start + BLOCK]
 
 
 @dataclass
@@ -119,7 +138,7 @@ class _Found:
         self._extend(name, decoded)
         self.sizes[decoded.size] += 1
         self.converted.update(decoded.converted)
-        if self.image_size is None and len(self.sizes) > 1:
+        if self.image_size is None and (len(self.sizes) > 1 or max(decoded.size) > MAX_SIDE):
             self.images.clear()
         else:
             self.images.append(decoded.pixels)
@@ -161,6 +180,10 @@ class _Found:
             split_how=layout.how,
         )
 
+    def size_problem(self) -> str:
+        """Why the sizes seen so far need an --image-size, or the empty string."""
+        return size_problem(self.sizes) if self.image_size is None else ""
+
     def _stack(self) -> Pixels:
         if not self.images:
             return np.empty((0, self.channels or 1, 0, 0), np.uint8)
@@ -189,4 +212,4 @@ class _Found:
             return (
                 f"none of its {found} images can be used ({reasons}); give images of 8 pixels a side and more"
             )
-        return size_problem(self.sizes) if self.image_size is None else ""
+        return self.size_problem()

@@ -44,6 +44,7 @@ READERS = (
     Reader(idx.is_idx_folder, idx.read_idx_folder),
     Reader(lambda source: Path(source).is_dir(), files.read_folder),
     Reader(npz.is_npz, npz.read_npz),
+    Reader(idx.is_idx_zip, idx.read_idx_zip),
     Reader(files.is_zip, files.read_zip),
 )
 
