@@ -267,9 +267,10 @@ class Game:
         data to show with each x to a critic that sees several at once, at least one less than it sees.
         """
         codes = [] if self.infer is None else [[self.infer(x) if z is None else z]]
+        x = self.critic.standardised(x)
         if self.critic.at_once > 1:
             assert beside is not None, "a critic of several at once needs company for each"
-            company = beside[: self.critic.at_once - 1].flatten(0, 1)
+            company = self.critic.standardised(beside)[: self.critic.at_once - 1].flatten(0, 1)
             x = torch.cat([x, company.expand(len(x), *company.shape)], 1)
         (scores,) = self.critic.score([self.critic.first], [x], *codes)
         return (scores if self.real_is_high else -scores).flatten().float()

@@ -45,6 +45,9 @@ class TrainOptions:
     """1 grey, 3 colour, 4 colour with alpha. Default: what the images have."""
     pixel_range: tuple[float, float] | None = None
     """The numbers that are black and white in the files. Default: told by type and range of all pixels."""
+    standardize: Literal["auto", "yes", "no"] = "auto"
+    """Points: show networks each number less its mean, over its standard deviation. auto does for data of
+    yours, and not for the named sets, whose units are their papers'. Samples have the data's units."""
     limit: int | None = None
     """Learn from only so many of the training images."""
     limit_seed: int = 0
@@ -82,6 +85,8 @@ class TrainOptions:
             raise UserError(f"`minutes`: {self.minutes}; expected a positive number")
         if not 0 <= self.seed < 2**62:
             raise UserError(f"`seed`: {self.seed}; expected a whole number from 0 to 2^62")
+        if self.standardize not in ("auto", "yes", "no"):
+            raise UserError(f"`standardize`: {self.standardize}; expected auto, yes or no")
         if self.validation is not None and not 0 <= self.validation <= 0.5:
             raise UserError(f"`validation`: {self.validation}; expected a share from 0 to 0.5")
         for player, rate in self.lr_of.items():

@@ -102,11 +102,16 @@ class AdversarialModel(Algorithm):
 
     def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *x"]:
         """G(z), in float32."""
-        return self.generator(z).float()
+        return self.generate_from(z).float()
 
     def generate(self, n: int) -> Float[Tensor, "n *x"]:
         """n samples whose gradient reaches the generator."""
-        return self.generator(self.sample_prior(n))
+        return self.generate_from(self.sample_prior(n))
+
+    def generate_from(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *x"]:
+        """G(z), whose gradient reaches the generator; points in the data's units."""
+        made: Tensor = self.critic.in_units(self.generator(z))
+        return made
 
     def games(self) -> dict[str, Game]:
         """The one of the generator and the critic."""

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Distribution, Independent, Normal, OneHotCategorical
 
-from pushforward.objectives.elbo import gaussian_kl
+from pushforward.objectives.elbo import bounded_log_var, gaussian_kl
 from pushforward.objectives.estimators.contract import unchecked
 
 Latent = Literal["gaussian", "bernoulli", "categorical"]
@@ -63,7 +63,7 @@ class GaussianCode(Code):
 
     def posterior(self, encoded: Float[Tensor, "b o"]) -> Distribution:
         """N(μ, σ²)."""
-        mu, log_var = encoded.chunk(2, dim=1)
+        mu, log_var = self._split(encoded)
         factors = unchecked(Normal, loc=mu, scale=torch.exp(0.5 * log_var))
         return Independent(factors, 1, validate_args=False)
 
@@ -74,12 +74,16 @@ class GaussianCode(Code):
 
     def divergence(self, encoded: Float[Tensor, "b o"]) -> tuple[Tensor, Tensor]:
         """μ, and the closed-form KL."""
-        mu, log_var = encoded.chunk(2, dim=1)
+        mu, log_var = self._split(encoded)
         return mu, gaussian_kl(mu, log_var)
 
     def mode(self, encoded: Float[Tensor, "b o"]) -> Float[Tensor, "b d"]:
         """μ."""
-        return encoded.chunk(2, dim=1)[0]
+        return self._split(encoded)[0]
+
+    def _split(self, encoded: Float[Tensor, "b o"]) -> tuple[Tensor, Tensor]:
+        mu, log_var = encoded.chunk(2, dim=1)
+        return mu, bounded_log_var(log_var)
 
 
 class DiscreteCode(Code):

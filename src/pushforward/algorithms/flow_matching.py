@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from pushforward.core import Algorithm, Draw, Player, Steps, Update, constant, cosine
 from pushforward.distributions import dequantize
+from pushforward.distributions.standard import standard_of
 from pushforward.errors import UserError
 from pushforward.objectives.elbo import gaussian_log_prob
 from pushforward.objectives.flow_matching import flow_matching_loss, logit_normal_times, uniform_times
@@ -86,6 +87,7 @@ class FlowMatching(Algorithm):
         hyper.check()
         self.network = network
         self.shape = shape
+        self.standard = standard_of(shape)
         self.hyper = hyper
         self.latent_dim = math.prod(shape)
         self.passes = EVALUATIONS[hyper.solver] * hyper.sampler_steps
@@ -98,7 +100,7 @@ class FlowMatching(Algorithm):
 
     def step(self, draw: Draw) -> Steps:
         """Regress on the velocity of the straight path from x0 ~ N(0, I) to the datum x1, at random times."""
-        x1 = draw().x
+        x1 = self._standardised(draw().x)
         if self.hyper.dequantize and len(self.shape) == 3:
             x1 = dequantize(x1)
         x0 = torch.randn_like(x1)
@@ -121,12 +123,12 @@ class FlowMatching(Algorithm):
 
     def encode(self, x: Float[Tensor, "b *x"]) -> Float[Tensor, "b d"]:
         """The noise that the flow carries to each x, found by going back."""
-        return self._integrate(x, start=1.0, end=0.0).flatten(1)
+        return self._integrate(self._standardised(x), start=1.0, end=0.0).flatten(1)
 
     def decode(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b *x"]:
         """Where the flow carries each noise; images are clamped to [-1, 1]."""
         x = self._integrate(z.view(-1, *self.shape), start=0.0, end=1.0)
-        return x if len(self.shape) == 1 else x.clamp(-1, 1)
+        return x.clamp(-1, 1) if self.standard is None else self.standard.undo(x)
 
     def reconstruct(self, x: Float[Tensor, "b *x"]) -> Float[Tensor, "b *x"]:
         """Back to noise and forth again: x up to the solver's error, and the clamp."""
@@ -151,14 +153,19 @@ class FlowMatching(Algorithm):
         needs, since an error in ln p is not seen.
         """
         exact = self.latent_dim <= EXACT_UP_TO
-        return transported_log_prob(
+        log_volume = 0.0 if self.standard is None else self.standard.log_volume()
+        standardised = transported_log_prob(
             self.velocity,
-            x,
+            self._standardised(x),
             _standard_normal,
             steps=steps or self.hyper.sampler_steps,
             solver=solver,
             divergence=exact_divergence if exact else hutchinson_divergence(rademacher(probes, x)),
         )
+        return standardised - log_volume
+
+    def _standardised(self, x: Tensor) -> Tensor:
+        return x if self.standard is None else self.standard(x)
 
     def _integrate(self, x: Tensor, *, start: float, end: float) -> Tensor:
         hyper = self.hyper

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from pushforward.core import Algorithm, Player, Selector, constant, cosine
 from pushforward.distributions import Likelihood
 from pushforward.objectives.elbo import (
+    bounded_log_var,
     gaussian_kl,
     gaussian_log_prob,
     importance_weighted_bound,
@@ -105,7 +106,7 @@ class GaussianLatentModel(LatentVariableModel):
     def posterior(self, x: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
         """μ and ln σ² of q(z|x)."""
         mu, log_var = self.encoder(x).float().chunk(2, dim=1)
-        return mu, log_var
+        return mu, bounded_log_var(log_var)
 
     def sample_prior(self, n: int) -> Float[Tensor, "n d"]:
         """z ~ N(0, 1)."""

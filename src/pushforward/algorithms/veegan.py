@@ -88,7 +88,11 @@ class VEEGAN(AdversarialModel):
 
     def encode(self, x: Float[Tensor, "b *x"]) -> Float[Tensor, "b d"]:
         """F(x), the noise that the reconstructor finds in each image or point."""
-        return self.reconstructor(x).float()
+        return self._code(x).float()
+
+    def _code(self, x: Tensor) -> Tensor:
+        code: Tensor = self.reconstructor(self.critic.standardised(x))
+        return code
 
     def reconstruct(self, x: Float[Tensor, "b *x"]) -> Float[Tensor, "b *x"]:
         """G(F(x))."""
@@ -104,8 +108,8 @@ class VEEGAN(AdversarialModel):
             looks = self.critic(fake, x, self.clock, codes=(z, z_x))
             yield from critic_step(looks, minimax_critic)
         z = self.sample_prior(len(x))
-        fake = self.generator(z)
-        reconstruction = (z - self.reconstructor(fake)).square().sum(1).mean()
+        fake = self.generate_from(z)
+        reconstruction = (z - self._code(fake)).square().sum(1).mean()
         looks = self.critic(None, fake, self.clock, codes=(z, z))
         generator_loss = generator_terms(looks, torch.mean) + self.hyper.reconstruction * reconstruction
         yield Update(

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pushforward.distributions.likelihood import LEVEL_WIDTH, Likelihood, at_least_single
+from pushforward.distributions.standard import Standard
 from pushforward.errors import UserError
 
 
@@ -23,7 +24,8 @@ class Gaussian(Likelihood):
     sigma_floor: smallest σ of the two that move, half a pixel level by default, so that a density on
     eight-bit pixels cannot run to infinity. momentum: weight of a batch in the running average, which
     starts as the plain average of the batches so far. bounded: whether x lies in [-1, 1], as pixels do and
-    points do not.
+    points do not. standard: of points in units of their own. `prepare` then standardises, and σ is of
+    standardised points; ln p(x|z) and what is decoded are in the data's units.
     """
 
     bin_width = LEVEL_WIDTH
@@ -37,6 +39,7 @@ class Gaussian(Likelihood):
         sigma_floor: float = LEVEL_WIDTH / 2,
         momentum: float = 0.01,
         bounded: bool = True,
+        standard: Standard | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(sigma, str) and not sigma > 0:
@@ -44,6 +47,7 @@ class Gaussian(Likelihood):
         self.sigma = sigma
         self.momentum = momentum
         self.bounded = bounded
+        self.standard = standard
         self.log_floor = math.log(sigma_floor)
         if isinstance(sigma, str):
             start = torch.zeros(())
@@ -56,12 +60,17 @@ class Gaussian(Likelihood):
         if sigma == "optimal":
             self.register_buffer("batches", torch.zeros(()))
 
+    def prepare(self, x: Float[Tensor, "b *x"]) -> Float[Tensor, "b *x"]:
+        """The image as it is; points standardised, where they have units of their own."""
+        return x if self.standard is None else self.standard(x)
+
     def log_prob(self, decoded: Float[Tensor, "b *x"], x: Float[Tensor, "b *x"]) -> Float[Tensor, " b"]:
-        """-‖x - f(z)‖²/(2σ²) - D ln σ - (D/2) ln 2π."""
+        """-‖x - f(z)‖²/(2σ²) - D ln σ - (D/2) ln 2π, less Σ ln scale of standardised points; x prepared."""
         squared = (x - at_least_single(decoded)).square().flatten(1)
         log_sigma = self._log_sigma(squared)
         constant = log_sigma + 0.5 * math.log(2 * math.pi)
-        return -0.5 * squared.sum(1) * torch.exp(-2 * log_sigma) - squared.shape[1] * constant
+        standardised = -0.5 * squared.sum(1) * torch.exp(-2 * log_sigma) - squared.shape[1] * constant
+        return standardised if self.standard is None else standardised - self.standard.log_volume()
 
     def _log_sigma(self, squared: Float[Tensor, "b d"]) -> Float[Tensor, ""]:
         if self.sigma == "learned":
@@ -92,4 +101,5 @@ class Gaussian(Likelihood):
         return self._clamped(decoded.float() + log_sigma.exp() * noise)
 
     def _clamped(self, x: Float[Tensor, "b *x"]) -> Float[Tensor, "b *x"]:
-        return x.clamp(-1, 1) if self.bounded else x
+        x = x.clamp(-1, 1) if self.bounded else x
+        return x if self.standard is None else self.standard.undo(x)

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+LOG_VAR = 30.0
+
 
 def gaussian_kl(mu: Float[Tensor, "b d"], log_var: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
     """KL(N(μ, σ²) ‖ N(0, 1)) in nats, per dimension: ½(σ² + μ² - ln σ² - 1).
@@ -15,6 +17,14 @@ def gaussian_kl(mu: Float[Tensor, "b d"], log_var: Float[Tensor, "b d"]) -> Floa
     Kingma & Welling 2014, appendix B.
     """
     return 0.5 * (log_var.exp() + mu.square() - log_var - 1)
+
+
+def bounded_log_var(log_var: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """ln σ² within ±30, beyond which σ² leaves what single precision can square; the gradient passes.
+
+    A bound without a gradient would keep a σ there that has run away.
+    """
+    return log_var.detach().clamp(-LOG_VAR, LOG_VAR) + (log_var - log_var.detach())
 
 
 def reparameterize(mu: Float[Tensor, "b d"], log_var: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from torch import nn
 
 from pushforward.algorithms.adversarial import AdversarialHyperparameters, AdversarialModel
+from pushforward.distributions.standard import standard_of
 from pushforward.errors import UserError
 from pushforward.networks.critic import Critic
 from pushforward.networks.dcgan import ImageShape, dcgan_critic, dcgan_generator, dcgan_reconstructor
@@ -105,7 +106,7 @@ class AdversarialRecipe(AdversarialHyperparameters):
         codes: of a critic of pairs, their width.
         """
         network = self.critic_network(shape, codes=codes)
-        critic = self._initialised(ViewedCritic(network, self.views(network)))
+        critic = self._initialised(ViewedCritic(network, self.views(network), standard=standard_of(shape)))
         return normalise_spectrum_(critic) if self.critic_norm == "spectral" else critic
 
     def views(self, network: Critic) -> list[View]:

@@ -19,12 +19,13 @@ from pushforward.distributions import (
     Gaussian,
     Likelihood,
 )
+from pushforward.distributions.standard import standard_of
 from pushforward.errors import UserError
 from pushforward.networks.conv import conv_decoder, conv_encoder
 from pushforward.networks.layers import Shape
 from pushforward.networks.mlp import mlp_decoder, mlp_encoder
 
-LEAST_SIGMA = 1e-3  # of points, in the data's units
+LEAST_SIGMA = 1e-3  # of points, in standard deviations
 
 
 class Parts(NamedTuple):
@@ -57,7 +58,8 @@ class LatentRecipe(LatentHyperparameters):
     """What a decoded pixel is: gaussian for grey and colour images, bernoulli for black-and-white ones,
     continuous-bernoulli for soft greys; logistic and logistic-mixture give each of the 256 levels a mass."""
     sigma: Literal["optimal", "learned"] | float = "optimal"
-    """Standard deviation of the gaussian likelihood on the pixel scale [-1, 1]: found, learned or fixed."""
+    """Standard deviation of the gaussian likelihood on the pixel scale [-1, 1], of points in theirs: found,
+    learned or fixed."""
     binarization: Literal["dynamic", "static", "none"] = "dynamic"
     """How the bernoulli likelihood makes pixels binary: anew at each use, once and for all, or not at all."""
     mixtures: int = 10
@@ -83,7 +85,7 @@ class LatentRecipe(LatentHyperparameters):
 
     def likelihood_of(self, shape: Shape) -> Likelihood:
         """The likelihood of images or points of this shape."""
-        return self._likelihood() if len(shape) == 3 else self._likelihood_of_points()
+        return self._likelihood() if len(shape) == 3 else self._likelihood_of_points(shape)
 
     def is_flat(self, shape: Shape) -> bool:
         """Whether the networks are fully connected."""
@@ -109,14 +111,14 @@ class LatentRecipe(LatentHyperparameters):
         if not isinstance(self.sigma, str) and not self.sigma > 0:
             raise UserError(f"`sigma`: {self.sigma}; expected a positive number, 'learned' or 'optimal'")
 
-    def _likelihood_of_points(self) -> Likelihood:
+    def _likelihood_of_points(self, shape: Shape) -> Likelihood:
         if self.likelihood != "gaussian":
             raise UserError(
                 f"`likelihood`: {self.likelihood} is of pixels, and `data` holds points; take gaussian"
             )
         if self.network == "conv":
             raise UserError("`network`: conv, and `data` holds points; take mlp or leave it out")
-        return Gaussian(sigma=self.sigma, sigma_floor=LEAST_SIGMA, bounded=False)
+        return Gaussian(sigma=self.sigma, sigma_floor=LEAST_SIGMA, bounded=False, standard=standard_of(shape))
 
     def _likelihood(self) -> Likelihood:
         match self.likelihood:

@@ -16,6 +16,7 @@ from pushforward.config import RunConfig
 from pushforward.core import Algorithm, Clock, Finding, Observer
 from pushforward.data import Dataset, Stream
 from pushforward.diagnostics.cures import collapse_cure
+from pushforward.distributions.standard import adopt
 from pushforward.errors import UserError, did_you_mean
 from pushforward.files import write_durably
 from pushforward.models.store import Best, described, publish
@@ -27,6 +28,7 @@ from pushforward.run_folder import RunFolder
 from pushforward.runs.card import model_card
 from pushforward.runs.data import Prepared, describe_batch
 from pushforward.runs.identity import identity, refuse_fewer_steps
+from pushforward.runs.units import moments, standardizes
 from pushforward.streams import build
 from pushforward.training.distributed import World
 from pushforward.training.loop import Trainer
@@ -73,7 +75,11 @@ class Run:
     def _trainer(self, device: torch.device) -> Trainer:
         options = self.config.train
         seed_everything(options.seed)
-        algorithm = build(self.config.options, self.data.shapes).to(device)
+        algorithm = build(self.config.options, self.data.shapes)
+        points = self.data.train[self.data.first].x
+        if standardizes(self.config, self.data.first) and points.ndim == 2:
+            adopt(algorithm, *moments(points))
+        algorithm = algorithm.to(device)
         check_rates(algorithm, options.lr_of)
         stream = Stream(
             self.data.train,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pushforward.core import Clock
+from pushforward.distributions.standard import Standard
 from pushforward.networks.layers import has_batch_norm
 from pushforward.views.view import Identity, View
 
@@ -54,11 +55,15 @@ class ViewedCritic(nn.Module):
 
     network: (b, *x) -> (b, 1) logits, or (b, *x), (b, d) -> (b, 1) for pairs with codes. Where a view has a
     head of its own, the network offers `trunk` and `head`. Everything is scored in one pass, except by
-    BatchNorm, whose statistics must not mix real and fake.
+    BatchNorm, whose statistics must not mix real and fake. standard: of points in units of their own; views,
+    penalties and the network see standardised points.
     """
 
-    def __init__(self, network: nn.Module, views: Sequence[View] = ()) -> None:
+    def __init__(
+        self, network: nn.Module, views: Sequence[View] = (), *, standard: Standard | None = None
+    ) -> None:
         super().__init__()
+        self.standard = standard
         self.network: Any = network  # one with a trunk and a head where views have their own
         self.views = nn.ModuleList(views or [Identity()])
         self.has_batch_norm = has_batch_norm(self)
@@ -89,7 +94,8 @@ class ViewedCritic(nn.Module):
         """
         views = self._views()
         seen = [
-            [_leaf(view(x, clock), differentiable) for x in (real, fake) if x is not None] for view in views
+            [_leaf(view(self.standardised(x), clock), differentiable) for x in (real, fake) if x is not None]
+            for view in views
         ]
         sides = len(seen[0])
         columns = [[x for parts in seen for x in parts]]
@@ -104,10 +110,19 @@ class ViewedCritic(nn.Module):
             looks.append(Look(view, of_real[0], parts[-1], of_real[1], wide[-1], codes, self, clock))
         return looks
 
+    def standardised(self, x: Tensor) -> Tensor:
+        """Points in the data's units as the network takes them; images as they are."""
+        return x if self.standard is None else self.standard(x)
+
+    def in_units(self, x: Tensor) -> Tensor:
+        """The inverse, of what a generator's network made."""
+        return x if self.standard is None else self.standard.undo(x)
+
     def score(self, views: Sequence[View], *columns: Sequence[Tensor]) -> list[Tensor]:
         """Of each row of the columns, what was seen and for pairs its codes, by the head of its view.
 
-        In one pass of the whole network, or of the trunk where heads differ; no view is applied.
+        In one pass of the whole network, or of the trunk where heads differ; no view is applied, and points
+        are standardised already.
         """
         if all(view.head is None for view in views):
             return self._each(self.network, *columns)
