@@ -43,7 +43,7 @@ def stepping(algorithm: torch.nn.Module, images: Dataset, folder: Path) -> Steps
 
     def steps(n: int) -> None:
         for _ in range(n):
-            trainer._one_step()
+            trainer.one_step()
         trainer.flush()
 
     return steps

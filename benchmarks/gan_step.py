@@ -59,7 +59,7 @@ def ours(method: Method, data: Dataset, folder: Path, precision: Precision = "fp
 
     def steps(n: int) -> None:
         for _ in range(n):
-            trainer._one_step()
+            trainer.one_step()
         trainer.flush()
 
     return steps

@@ -51,7 +51,7 @@ def steps_of(method: str, options: dict[str, Any], data: Dataset, batch: int, fo
 
     def run(n: int) -> None:
         for _ in range(n):
-            trainer._one_step()
+            trainer.one_step()
         trainer.flush()
 
     return run

@@ -69,7 +69,7 @@ def train_ours(images: Dataset, validation: Tensor, seconds: float, seed: int) -
 
         def go(until: float) -> None:
             while time.perf_counter() < until:
-                trainer._one_step()
+                trainer.one_step()
             trainer.flush()
 
         best = keep_best(model, go, lambda: quick_bound(model, validation), seconds)

@@ -41,7 +41,7 @@ def ours(images: Dataset, folder: Path, precision: Precision = "fp32") -> Steps:
 
     def steps(n: int) -> None:
         for _ in range(n):
-            trainer._one_step()
+            trainer.one_step()
         trainer.flush()
 
     return steps

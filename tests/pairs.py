@@ -96,7 +96,7 @@ def train_pair(folder: Path, method: str, options: dict[str, Any], world: World)
     cut = fresh("cut")
     cut.start()
     while cut.clock.step < CUT:
-        cut._one_step()
+        cut.one_step()
         if cut.clock.step == SAVED:
             cut.save()
     drifted = _drifted(cut)

@@ -47,15 +47,27 @@ class Clock:
     """Where a run is. The loop writes it, checkpoints it, and lends it to the algorithm.
 
     step: finished calls of `Algorithm.step`. steps: how many there will be. images: images drawn so far.
+    since, until: the steps at which schedules begin and end; None for the end of the run. A run that is made
+    longer keeps them, or begins them anew. scheduled: whether anything has asked for `fraction`.
     """
 
     step: int = 0
     steps: int = 1
     images: int = 0
+    since: int = 0
+    until: int | None = None
+    scheduled: bool = False
 
     @property
     def fraction(self) -> float:
-        """Finished share of the run, in [0, 1]."""
+        """How far schedules are, from 0 to 1: rates, noise, penalties, weights."""
+        self.scheduled = True
+        end = self.steps if self.until is None else self.until
+        return min(1.0, max(0, self.step - self.since) / max(1, end - self.since))
+
+    @property
+    def done(self) -> float:
+        """Finished share of the run, in [0, 1], for whoever looks on."""
         return min(1.0, self.step / max(1, self.steps))
 
 

@@ -42,6 +42,15 @@ class MetricsLog:
         kept = [json.dumps(row) + "\n" for row in read_metrics(self.path) if row["step"] <= step]
         write_durably(self.path, "".join(kept).encode())
 
+    def clear(self) -> None:
+        """Begin anew."""
+        self.path.unlink(missing_ok=True)
+
+    @property
+    def last_step(self) -> int:
+        """The step of the last row; 0 where there is none."""
+        return max((row["step"] for row in read_metrics(self.path)), default=0)
+
     def append(self, row: Mapping[str, Any]) -> None:
         """Add a row."""
         with self.path.open("a") as file:

@@ -78,7 +78,7 @@ def test_a_resumed_run_is_bit_identical(method, tmp_path, deterministic):
     part = trainer(tmp_path / "part", method, steps=12)
     part.start()
     for _ in range(9):  # killed at step 9
-        part._one_step()
+        part.one_step()
         if part.clock.step == 8:
             part.save()
     torch.randn(5, device=DEVICE)  # another process has used the stream since
@@ -93,11 +93,11 @@ def test_a_resumed_run_is_bit_identical(method, tmp_path, deterministic):
 def test_a_step_does_not_wait_for_the_gpu(method, tmp_path):
     t = trainer(tmp_path, method, steps=100, checkpoint_every=0, log_every=100)
     for _ in range(2):  # the first step may: kernels are chosen, VQ-VAE begins its codebook
-        t._one_step()
+        t.one_step()
     torch.cuda.set_sync_debug_mode("error")
     try:
         for _ in range(3):
-            t._one_step()
+            t.one_step()
     finally:
         torch.cuda.set_sync_debug_mode("default")
 
@@ -116,7 +116,7 @@ def test_the_convolutions_of_a_gan_see_channels_last(tmp_path):
     for module in t.algorithm.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             module.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach()))
-    t._one_step()
+    t.one_step()
     wide = [x for x in seen if min(x.shape[1:]) > 1]  # with one channel or one pixel the layouts are one
     assert wide
     assert all(x.is_contiguous(memory_format=torch.channels_last) for x in wide)

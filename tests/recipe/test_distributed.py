@@ -78,7 +78,7 @@ def dying(tmp_path: Path, *, once: Path | None) -> list[str]:
 import os, pathlib, signal
 from pushforward.training import loop
 
-step = loop.Trainer._one_step
+step = loop.Trainer.one_step
 once = {str(once)!r} if {once is not None} else None
 
 def dying(self):
@@ -88,7 +88,7 @@ def dying(self):
         os.kill(os.getpid(), signal.SIGKILL)
     step(self)
 
-loop.Trainer._one_step = dying
+loop.Trainer.one_step = dying
 from pushforward.cli import main
 main()
 """

@@ -142,7 +142,7 @@ def test_a_resumed_run_is_bit_identical(kind, tmp_path):
     cut = trainer(tmp_path / "cut", kind, steps=12)
     cut.start()
     for _ in range(9):  # past the checkpoint of step 4 and 8 by hand, then "killed" at 9
-        cut._one_step()
+        cut.one_step()
         if cut.clock.step % 4 == 0:
             cut.save()
     torch.randn(100)  # whatever the dead process did to the random state
@@ -158,9 +158,9 @@ def test_a_resumed_run_is_bit_identical(kind, tmp_path):
 def test_the_nosy_observer_would_be_noticed(tmp_path):
     """The guard is the loop's: without it, the same observer changes the run."""
     a = trainer(tmp_path / "a")
-    a._one_step()
+    a.one_step()
     b = trainer(tmp_path / "b")
     torch.randn(7)
-    b._one_step()
+    b.one_step()
     with pytest.raises(AssertionError):
         assert_same(weights(a.algorithm), weights(b.algorithm))

@@ -28,6 +28,8 @@ class ReportOptions:
     """The run folder that `pushforward train` made, such as runs/vae-mnist5k."""
     out: Path | None = None
     """The page to write, X.html. Default: RUN/report.html."""
+    data: str | None = None
+    """Where the run's data lie now, if not where they were."""
     open: bool = False
     """Show the page in the browser."""
     json: bool = False
@@ -45,7 +47,7 @@ def run(argv: list[str]) -> None:
     read_run(options.run)  # before any folder is made
     path = options.out or RunFolder(options.run).report
     with writing(path):
-        write_report(options.run, path)
+        write_report(options.run, path, data=options.data)
     if options.open:
         import webbrowser
 

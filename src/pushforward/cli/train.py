@@ -9,9 +9,9 @@ import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
+from pushforward.cli.by_name import Named, by_name, take
 from pushforward.cli.options import parse
 from pushforward.config import (
-    BY_NAME,
     RunConfig,
     TrainOptions,
     config_from,
@@ -24,14 +24,9 @@ from pushforward.methods import METHODS, find_method, recipe_class, taken_over
 from pushforward.streams import DATA, streams_of
 from pushforward.text import printable_lines
 
-Named = dict[str, dict[str, Any]]  # field of `TrainOptions` -> name -> value
-
-# What stands after an option that is given by name.
-EXAMPLES = {"lr": "RATE, such as --lr.vae 1e-4", "data": "SOURCE", "test": "SOURCE"}
-
 HELP = """usage: pushforward train METHOD [OPTIONS]
        pushforward train --config FILE.yaml [OPTIONS]
-       pushforward train --resume RUN [--steps N]
+       pushforward train --resume RUN [--steps N | --minutes MORE] [--restart-schedule] [--data WHERE]
 
 Train a method on images. It writes a run folder with the model, its samples, figures and a report.
 
@@ -53,13 +48,15 @@ def run(argv: list[str]) -> None:
         listing = "\n".join(f"  {m.name:<14} {m.summary} ({m.paper})" for m in METHODS.values())
         print(HELP.format(methods=listing), end="")
         return
-    argv, named = _by_name(argv)
-    argv, config_file = _take(argv, "--config")
-    argv, preset = _take(argv, "--preset")
-    argv, resumed = _take(argv, "--resume")
+    argv, named = by_name(argv)
+    argv, config_file = take(argv, "--config")
+    argv, preset = take(argv, "--preset")
+    argv, resumed = take(argv, "--resume")
     printing = "--print-config" in argv
     argv = [a for a in argv if a != "--print-config"]
     method = argv.pop(0) if argv and not argv[0].startswith("-") else None
+    if resumed is None and "--restart-schedule" in argv:
+        raise UserError("--restart-schedule: is about a run that goes on; give it with --resume RUN")
     if resumed is not None:
         _refuse_beside_resume({"--config": config_file, "--preset": preset, "--print-config": printing})
         _resume(Path(resumed), method, argv, named)
@@ -146,6 +143,10 @@ def _resume(folder: Path, method: str | None, argv: list[str], named: Named) -> 
         raise UserError(
             f"--resume: {folder} is a run of '{was.method}', not of '{method}'; leave the method out"
         )
+    # Minutes are those to come, so that those of the start are not taken for them.
+    was.train.minutes = None if was.train.steps is not None else was.train.minutes
+    restart = "--restart-schedule" in argv
+    argv = [word for word in argv if word != "--restart-schedule"]
     asked = _parse(was.method, argv, was, named)
     changes = {
         name: getattr(asked.train, name)
@@ -160,7 +161,7 @@ def _resume(folder: Path, method: str | None, argv: list[str], named: Named) -> 
             f"besides; {'; '.join(others)}"
         )
     with TrainingDisplay() as display:
-        runs.resume(folder, changes, display.progress)
+        runs.resume(folder, changes, display.progress, restart_schedule=restart)
     _report(folder)
 
 
@@ -238,58 +239,9 @@ def _choose_length(asked: TrainOptions, base: TrainOptions) -> None:
         asked.minutes = None
 
 
-def _by_name(argv: list[str]) -> tuple[list[str], Named]:
-    """Take `--lr.PLAYER RATE` and its like out of argv."""
-    rest: list[str] = []
-    named: Named = {field: {} for field in BY_NAME}
-    words = iter(argv)
-    for word in words:
-        option, equals, value = word.partition("=")
-        field = _field_by_name(option)
-        if field is None:
-            rest.append(word)
-        else:
-            stem, _, name = option.partition(".")
-            named[field][name] = _value(option, stem, value if equals else next(words, ""))
-    return rest, named
-
-
-def _field_by_name(option: str) -> str | None:
-    """The field that `--lr.PLAYER` sets an entry of; None for any other option."""
-    for field, (stem, what) in BY_NAME.items():
-        if option == f"--{field.replace('_', '-')}":
-            raise UserError(f"{option}: write it as --{stem}.{what} {EXAMPLES[stem]}")
-        if option.startswith(f"--{stem}."):
-            return field
-    return None
-
-
-def _value(option: str, stem: str, text: str) -> Any:
-    if stem != "--lr":
-        if not text or text.startswith("--"):
-            raise UserError(f"{option}: no value given")
-        return text
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(f"{option}: {text!r}; expected a number such as 1e-4") from None
-
-
 def _streams_told(kind: type[Any]) -> str:
     """Of a method that learns from several streams: how each is given its data."""
     streams = streams_of(kind)
     if streams == (DATA,):
         return ""
     return f", --data.STREAM and --test.STREAM the data of one stream: {', '.join(streams)}"
-
-
-def _take(argv: list[str], option: str) -> tuple[list[str], str | None]:
-    """Take `--option VALUE` or `--option=VALUE` out of argv."""
-    for i, word in enumerate(argv):
-        if word.startswith(f"{option}="):
-            return argv[:i] + argv[i + 1 :], word.partition("=")[2]
-        if word == option:
-            if i + 1 == len(argv):
-                raise UserError(f"{option}: no value given")
-            return argv[:i] + argv[i + 2 :], argv[i + 1]
-    return argv, None

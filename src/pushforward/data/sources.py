@@ -81,6 +81,11 @@ def read_source(
     raise UserError(f"{option} {source}: {_what_instead(source)}")
 
 
+def _looked_in(source: str) -> str:
+    """Where a relative path was looked for."""
+    return "" if Path(source).is_absolute() else f" in {Path.cwd()}"
+
+
 def _what_instead(source: str) -> str:
     if Path(source).exists():
         return (
@@ -88,6 +93,6 @@ def _what_instead(source: str) -> str:
             "give the folder that holds the images"
         )
     return (
-        f"no such file or folder, nor a named set{did_you_mean(source, named.NAMED)}; "
+        f"no such file or folder{_looked_in(source)}, nor a named set{did_you_mean(source, named.NAMED)}; "
         f"named sets: {', '.join(named.NAMED)}"
     )

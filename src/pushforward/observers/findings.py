@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -32,15 +32,28 @@ class FindingsFile:
         """Replace what this observer had found."""
         findings = [self._whole(replace(f, name=observer.prefix + f.name)) for f in findings]
         known = _read(self.path)
-        old = known.pop(type(observer).__name__, None)  # as files of version 0.1.0 call it
-        if not findings and not known.get(observer.name) and old is None:
-            return
-        known[observer.name] = [asdict(f) for f in findings]
-        write_durably(self.path, json.dumps(known, indent=1).encode())
+        before = dict(known)
+        known.pop(type(observer).__name__, None)  # as files of version 0.1.0 call it
+        known.pop(observer.name, None)
+        if findings:
+            known[observer.name] = [asdict(f) for f in findings]
+        if known != before:
+            self.write(known)
         for finding in findings:
             if finding.name not in self._told:
                 self._told.add(finding.name)
                 self.tell(finding)
+
+    def write(self, known: Mapping[str, Any]) -> None:
+        """Put these in place, by observer; no file where there are none."""
+        if known:
+            write_durably(self.path, json.dumps(dict(sorted(known.items())), indent=1).encode())
+        else:
+            self.path.unlink(missing_ok=True)
+
+    def read(self) -> dict[str, Any]:
+        """What `write` takes."""
+        return _read(self.path)
 
     def _whole(self, finding: Finding) -> Finding:
         if self.rerun and finding.command.startswith("--"):

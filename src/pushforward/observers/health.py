@@ -56,7 +56,7 @@ class AdversarialHealth(Observer):
             return Observation()
         history = History(RunFolder(snapshot.folder).diagnosis(self.prefix.rstrip("/")), clock.step)
         history.add(**exam.row)
-        if clock.fraction < SETTLED:
+        if clock.done < SETTLED:
             return Observation(metrics=exam.metrics)
         real = self.examiner.data[exam.game.stream]
         return Observation(exam.metrics, diagnose(exam, history.column, real, cures=self.cures))

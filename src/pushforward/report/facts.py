@@ -24,6 +24,7 @@ from pushforward.models.store import load
 from pushforward.observers.findings import read_findings
 from pushforward.run_folder import RunFolder
 from pushforward.runs.data import load_data, prepared, read_run
+from pushforward.runs.places import moved
 from pushforward.runs.reopen import changed_data, pick
 
 # Pixel values that the evaluation may decode: 500 images of 28 x 28 with 100 samples each, about 2 s.
@@ -82,9 +83,14 @@ class Facts:
         return max((row.get("seconds", 0.0) for row in self.rows), default=0.0)
 
 
-def read_facts(folder: Path) -> Facts:
-    """Read a run folder and measure its model. Raises UserError only where the folder is no run."""
+def read_facts(folder: Path, *, elsewhere: str | None = None) -> Facts:
+    """Read a run folder and measure its model. Raises UserError only where the folder is no run.
+
+    elsewhere: where the run's data lie now.
+    """
     config = read_run(folder)
+    if elsewhere is not None:
+        config = moved(config, config.streams[0], elsewhere)
     notes: list[str] = []
     model = _model(folder, notes)
     data = _data(config, notes)

@@ -125,10 +125,14 @@ def recorded(config: RunConfig) -> dict[str, Mapping[str, Any]]:
     return {name: told if len(config.streams) == 1 else told.get(name, {}) for name in config.streams}
 
 
+def fingerprints(splits: Splits) -> dict[str, str]:
+    """What the data are, wherever they lie."""
+    return {"train_fingerprint": splits.train.fingerprint, "test_fingerprint": splits.test.fingerprint}
+
+
 def _fingerprints(splits: Splits, train: Dataset) -> dict[str, Any]:
     return {
-        "train_fingerprint": splits.train.fingerprint,
-        "test_fingerprint": splits.test.fingerprint,
+        **fingerprints(splits),
         "train_images": len(train),
         "test_images": len(splits.test),
         "split": splits.how,

@@ -37,7 +37,7 @@ class ComponentRun(Protocol):
     def begin(self) -> None:
         """Start at step 0."""
 
-    def take_up(self) -> None:
+    def take_up(self, *, restart_schedule: bool = False) -> None:
         """Go on from the newest checkpoint."""
 
     def finish(self) -> Path:
@@ -89,7 +89,7 @@ class EnsembleRun:
         self._write_config()
         self._write_mixture([])
 
-    def take_up(self) -> None:
+    def take_up(self, *, restart_schedule: bool = False) -> None:
         """Go on after the last component that finished, or inside the one that did not."""
         RunFolder(self.folder).done.unlink(missing_ok=True)
         done = sum(RunFolder(self._home(i)).finished for i in range(self.recipe.components))

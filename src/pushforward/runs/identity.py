@@ -15,13 +15,19 @@ from pushforward.runs.ensemble import read_mixture
 from pushforward.training.checkpoint import newest_checkpoint
 
 # What `train --resume` may change: how long and where, never what.
-RESUMABLE = ("steps", "checkpoint_every", "sample_every", "device")
+PLACES = (
+    "data",
+    "test",
+    "data_of",
+    "test_of",
+)  # where the data lie; what they are is compared by fingerprints
+RESUMABLE = ("steps", "minutes", "checkpoint_every", "sample_every", "device", *PLACES)
 
 
 def identity(config: RunConfig) -> dict[str, Any]:
     """What may not change between a checkpoint and its resume."""
     content = config.to_dict()
-    train_options = {k: v for k, v in content["train"].items() if k not in (*RESUMABLE, "minutes", "run")}
+    train_options = {k: v for k, v in content["train"].items() if k not in (*RESUMABLE, "run")}
     return {"method": config.method, "train": train_options, "options": content["options"]}
 
 
@@ -29,6 +35,15 @@ def refuse_fewer_steps(config: RunConfig, done: int) -> None:
     """Raise UserError where more steps are done than are asked for."""
     if config.train.steps is not None and config.train.steps < done:
         raise UserError(f"--steps: {config.train.steps}, but {done} are done already; give at least as many")
+
+
+def refuse_lost_checkpoints(folder: Path) -> None:
+    """Raise UserError where a run has a model but no checkpoint: to begin again would write over it."""
+    if RunFolder(folder).model.is_file():
+        raise UserError(
+            f"--resume: {folder} has a model but no checkpoint to go on from; its model is left as it is "
+            "(`pushforward sample` draws from it); train anew into another folder"
+        )
 
 
 def refuse_other_length(config: RunConfig, changes: Mapping[str, Any]) -> None:
@@ -59,7 +74,7 @@ def refuse_other_data(config: RunConfig, folder: Path, data: Prepared) -> None:
     if changed:
         raise UserError(
             f"--resume: the data of {folder} changed since: {'; '.join(changed)}; put the old data "
-            "back or start a new run"
+            "back, say by --data where they lie now, or start a new run"
         )
 
 

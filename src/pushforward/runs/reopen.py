@@ -18,7 +18,8 @@ from pushforward.errors import UserError
 from pushforward.models.model import Model
 from pushforward.models.store import Which, load
 from pushforward.run_folder import RunFolder
-from pushforward.runs.data import load_stream, prepared, read_run, recorded
+from pushforward.runs.data import fingerprints, load_stream, prepared, read_run, recorded
+from pushforward.runs.places import located, moved
 from pushforward.streams import option_of
 
 Split = Literal["test", "train", "validation"]
@@ -79,12 +80,14 @@ def images_for(
     """Images that fit the model, of one stream; by default of the first.
 
     Without `data` those of the run's own, its held-out ones unless another split is asked for; they are
-    the same that training used or left aside. With `data` all images of that source, or one split of it,
-    scaled and converted as the model needs them. Raises UserError where there are none that fit.
+    the same that training used or left aside, also where `data` says that they lie elsewhere now. With other
+    `data` all images of that source, or one split of it, scaled and converted as the model needs them.
+    Raises UserError where there are none that fit.
     """
     stream = stream or config.streams[0]
     shape = model.shapes.get(stream, model.shape)
-    shown = _own(config, stream, split or "test") if data is None else _other(config, shape, data, split)
+    own = config if data is None else _its_own(config, stream, data)
+    shown = _own(own, stream, split or "test") if own else _other(config, shape, str(data), split)
     if shown.data.shape != shape:
         option = "--data" if data else option_of("data", stream)
         raise UserError(
@@ -100,6 +103,19 @@ def pick(images: Dataset, limit: int | None, seed: int) -> Dataset:
         return images
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
     return images.subset(order[:limit].sort().values)
+
+
+def _its_own(config: RunConfig, stream: str, data: str) -> RunConfig | None:
+    """The config with this source, where it holds the run's own data, which lie elsewhere now; else None."""
+    here = moved(config, stream, data)
+    if located(data) == config.sources[stream]:
+        return None
+    try:
+        now = fingerprints(load_stream(here, stream))
+    except UserError:  # such as of sizes that differ, which the model brings to its own
+        return None
+    was = recorded(config)[stream]
+    return here if was and all(was.get(part) == mark for part, mark in now.items()) else None
 
 
 def _own(config: RunConfig, stream: str, split: Split) -> Shown:
@@ -141,8 +157,8 @@ def changed_data(config: RunConfig, splits: Mapping[str, Splits]) -> str:
     told = []
     for stream, own in splits.items():
         was = recorded(config)[stream]
-        now = {"train": own.train.fingerprint, "test": own.test.fingerprint}
-        changed = [part for part, mark in now.items() if was.get(f"{part}_fingerprint", mark) != mark]
+        now = fingerprints(own)
+        changed = [part.split("_")[0] for part, mark in now.items() if was.get(part, mark) != mark]
         if changed:
             told.append(f"the {' and '.join(changed)} images of {config.sources[stream]}")
     return f"{' and '.join(told)} changed since this run was trained" if told else ""

@@ -18,10 +18,12 @@ from pushforward.runs.folder import choose_folder, claimed, no_empty_folder, ref
 from pushforward.runs.identity import (
     identity,
     recorded_identity,
+    refuse_lost_checkpoints,
     refuse_other_config,
     refuse_other_data,
     refuse_other_length,
 )
+from pushforward.runs.places import locate
 from pushforward.runs.single import Progress, Run, check_rates, sampling
 from pushforward.training.distributed import World, join
 
@@ -53,6 +55,7 @@ def start(config: RunConfig, progress: Progress) -> Path:
         folder = choose_folder(config, world)
         with no_empty_folder(folder):
             data = prepare(config)
+            locate(config)
             run = _opened(config, folder, world, device, progress, data)
             with claimed(folder, world):
                 if world.main:
@@ -64,8 +67,13 @@ def start(config: RunConfig, progress: Progress) -> Path:
         world.close()
 
 
-def resume(folder: Path, changes: Mapping[str, Any], progress: Progress) -> Path:
+def resume(
+    folder: Path, changes: Mapping[str, Any], progress: Progress, *, restart_schedule: bool = False
+) -> Path:
     """Continue a run from its newest whole checkpoint. changes: fields of RESUMABLE to set anew.
+
+    steps are those of the whole run, minutes those to come. restart_schedule: run the schedules of rates,
+    noise and penalties anew over the steps to come.
 
     A run that was killed before its first checkpoint begins again. Raises UserError when the config or
     the data are no longer those of the checkpoint.
@@ -73,24 +81,30 @@ def resume(folder: Path, changes: Mapping[str, Any], progress: Progress) -> Path
     config = read_run(folder)
     refuse_component(folder, config)
     refuse_other_length(config, changes)
-    if RunFolder(folder).finished and changes.get("steps", 0) <= (config.train.steps or 0):
+    more = changes.get("minutes") is not None or (changes.get("steps") or 0) > (config.train.steps or 0)
+    if RunFolder(folder).finished and not more:
         progress.say(f"{folder} is finished ({config.train.steps} steps); nothing to do")
         return folder
     for name, value in changes.items():
         setattr(config.train, name, value)
+    if changes.get("minutes") is not None:
+        config.train.steps = None
     config.check()
     world, device = join(config.train.device)
     try:
         with claimed(folder, world):
             recorded = recorded_identity(folder)
-            if recorded is not None:
+            if recorded is None:
+                refuse_lost_checkpoints(folder)
+            else:
                 refuse_other_config(config, folder, recorded)
             data = prepare(config)
             if recorded is not None:
                 refuse_other_data(config, folder, data)
+            locate(config)
             run = _opened(config, folder, world, device, progress, data)
             if recorded is not None:
-                run.take_up()
+                run.take_up(restart_schedule=restart_schedule)
             else:
                 run.begin()
             _tell(run, data, progress)

@@ -32,6 +32,7 @@ from pushforward.runs.units import moments, standardizes
 from pushforward.streams import build
 from pushforward.training.distributed import World
 from pushforward.training.loop import Trainer
+from pushforward.training.minutes import lengthen, steps_in
 from pushforward.training.settings import Hooks, LoopSettings
 
 
@@ -65,6 +66,7 @@ class Run:
             "options": config.to_dict()["options"],
             **described(data.shapes),
         }
+        self.restart_schedule = self.lengthened = False
         self.trainer = self._trainer(device)
 
     @property
@@ -103,6 +105,8 @@ class Run:
             found=findings.update,
             measured=best.consider if best else lambda snapshot, metrics: None,
             publish=lambda a, clock: publish(self.folder, a, {**self.about, "step": clock.step}),
+            kept=lambda: {"findings": findings.read()},
+            restored=lambda kept: findings.write(kept["findings"]) if "findings" in kept else None,
             describe_batch=lambda position: describe_batch(
                 {name: stream.rows_of(name, start, options.batch_size) for name, start in position.items()},
                 self.data.train,
@@ -131,23 +135,45 @@ class Run:
         self._write_config()
         self.trainer.start()
 
-    def take_up(self) -> None:
+    def take_up(self, *, restart_schedule: bool = False) -> None:
         """Go on from the newest whole checkpoint, if the data are still the same."""
         self.trainer.resume()
-        refuse_fewer_steps(self.config, self.trainer.clock.step)
+        step = self.trainer.clock.step
+        refuse_fewer_steps(self.config, step)
+        self.restart_schedule = restart_schedule
+        if self.config.train.steps is not None:
+            self._lengthen(self.config.train.steps)
         RunFolder(self.folder).done.unlink(missing_ok=True)
         self._write_config()
-        self.progress.say(f"resumed {self.folder} at step {self.trainer.clock.step}")
+        lost = f"; {self.trainer.lost:,} steps after it are done again" if self.trainer.lost else ""
+        self.progress.say(f"resumed {self.folder} at step {step}{lost}")
+
+    def _lengthen(self, steps: int) -> None:
+        """Raises UserError, before anything is written, where a rate has fallen to 0 for good."""
+        trainer, self.lengthened = self.trainer, True
+        trainer.clock.steps = steps
+        told = lengthen(trainer.clock, trainer.laid_out, restart=self.restart_schedule)
+        if told:
+            rates = [player.schedule(trainer.clock) for player in trainer.players.values()]
+            if trainer.clock.step < steps and not any(rates):
+                raise UserError(
+                    f"--resume: the rates of {self.folder} have fallen to 0 at step {trainer.clock.until}; "
+                    "more steps would change nothing: add `restart_schedule` to run them anew"
+                )
+            self.progress.say(told)
 
     def finish(self) -> Path:
         """Train to the end and mark the run as done."""
         options = self.config.train
         if options.steps is None:
             assert options.minutes is not None
-            options.steps = self.trainer.steps_in(options.minutes)
-            self.progress.say(f"{options.minutes:g} minutes are {options.steps} steps here")
+            more = steps_in(self.trainer, options.minutes)
+            options.steps = self.trainer.clock.step + more
+            self.progress.say(f"{options.minutes:g} minutes are {more:,} steps here")
+            self.lengthened = False
+        if not self.lengthened:
+            self._lengthen(options.steps)
             self._write_config()
-        self.trainer.clock.steps = options.steps
         self.trainer.observers = self._observers(options.steps)
         self.trainer.run()
         if self.world.main:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from statistics import median
 
 import torch
 from torch import Tensor
@@ -35,11 +34,9 @@ from pushforward.training.ranks import align, gather_local, local_bytes, own_sta
 from pushforward.training.settings import Hooks, LoopSettings, Source
 from pushforward.training.steps import Stepper
 
-TIMED_STEPS = 30
-
 
 class Trainer:
-    """One run of one algorithm in one folder. See `run`, `resume` and `steps_in`."""
+    """One run of one algorithm in one folder. See `run` and `resume`."""
 
     def __init__(
         self,
@@ -68,6 +65,8 @@ class Trainer:
         self.stepper = Stepper(algorithm, self.players, self.optimizers, world=self.world, forward=forward)
         self.reports = Reports()
         self.log = MetricsLog(RunFolder(folder).metrics)
+        self.lost = 0
+        self.laid_out: int | None = None  # steps that a resumed run was to have
         self.seconds = 0.0
         self._since = time.monotonic()
 
@@ -81,6 +80,7 @@ class Trainer:
             # Weights with moments are 3 to 4 times these: two kept, one being written; and step 0, the
             # published weights and the best ones.
             require_space(self.folder, 15 * size + 20_000_000)
+            self.log.clear()
         self.save()
 
     def run(self) -> None:
@@ -96,7 +96,7 @@ class Trainer:
                 if self.clock.step == 0:
                     self._observe()
                 while self.clock.step < self.clock.steps:
-                    self._one_step()
+                    self.one_step()
                     self._boundary(signals)
         except OSError as error:
             if disk_is_full(error):
@@ -106,7 +106,8 @@ class Trainer:
                 ) from error
             raise
 
-    def _one_step(self) -> None:
+    def one_step(self) -> None:
+        """One call of the algorithm's `step`, and what goes with it; nothing is logged or saved."""
         position = self.draw.state()
         set_rates(self.optimizers, self.players, self.clock)
         values = self._taken()
@@ -226,6 +227,7 @@ class Trainer:
                 "seconds": self._elapsed(),
                 "random": random_state()[1],
                 "identity": dict(self.settings.identity),
+                "kept": self.hooks.kept(),
                 "extra": split_state(self.algorithm.state_dict())[1],
                 **local_values,
             }
@@ -250,12 +252,18 @@ class Trainer:
         }
 
     def resume(self) -> None:
-        """Take up the newest whole checkpoint: everything but the number of steps, which is the caller's."""
+        """Take up the newest whole checkpoint: everything but the number of steps, which is the caller's.
+
+        `laid_out` then is how many steps it was to have, and `lost` how many were done after it.
+        """
         path, checkpoint = newest_checkpoint(RunFolder(self.folder).checkpoints)
         refuse_other_number(self.algorithm, self.world, checkpoint.values, path)
         self.restore(checkpoint)
+        self.lost = max(0, self.log.last_step - self.clock.step)
         if self.world.main:
-            self.log.cut_back(self.clock.step)
+            # At step 0 observers look when the run begins, so their rows will come again.
+            self.log.cut_back(self.clock.step or -1)
+            self.hooks.restored(checkpoint.values.get("kept", {}))
             # A kill between a checkpoint and its publication left an older model in the folder.
             with self._published():
                 self.hooks.publish(self.algorithm, self.clock)
@@ -267,32 +275,10 @@ class Trainer:
         for name, optimizer in self.optimizers.items():
             restore_optimizer(optimizer, tensors.get(f"optimizer-{name}", {}))
         self.averages.restore(tensors.get("averages", {}))
-        self.clock.step, self.clock.images = values["clock"]["step"], values["clock"]["images"]
+        was = Clock(**values["clock"])
+        self.laid_out = was.steps if was.step else None
+        self.clock.step, self.clock.images, self.clock.scheduled = was.step, was.images, was.scheduled
+        self.clock.since, self.clock.until = was.since, was.until
         self.draw.restore(values["stream"])
         self.seconds, self._since = values["seconds"], time.monotonic()
         restore_random_state(tensors["random"], values["random"])
-
-    # -- minutes ---------------------------------------------------------------------------------
-
-    def steps_in(self, minutes: float) -> int:
-        """How many steps fit, from 30 timed ones that are then undone.
-
-        They are undone so that a run of so many minutes equals the run of the step count it was given.
-        """
-        _, start = newest_checkpoint(RunFolder(self.folder).checkpoints)
-        self.algorithm.train()
-        seconds = []
-        for _ in range(TIMED_STEPS):
-            before = time.perf_counter()
-            self._one_step()
-            if self.device.type == "cuda":
-                torch.cuda.synchronize(self.device)
-            seconds.append(time.perf_counter() - before)
-        self.reports.clear()
-        self.optimizers = build_optimizers(self.players)
-        self.stepper.use(self.optimizers)
-        self.restore(start)
-        steps = torch.tensor(max(1.0, minutes * 60 / median(seconds)), device=self.device)
-        if self.world.size > 1:
-            self.world.mean_(steps)
-        return int(steps)

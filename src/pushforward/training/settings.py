@@ -44,11 +44,14 @@ class LoopSettings:
 @dataclass(frozen=True)
 class Hooks:
     """What the loop tells its caller: progress after a step, a logged row, what an observer found (nothing,
-    too), what all of them measured while the model is as published, publishing, naming a batch."""
+    too), what all of them measured while the model is as published, publishing, naming a batch. kept is saved
+    with each checkpoint, JSON-able, and restored gets it back on a resume."""
 
     progress: Callable[[Clock], None] = lambda clock: None
     logged: Callable[[Mapping[str, Any]], None] = lambda row: None
     found: Callable[[Observer, Sequence[Finding]], None] = lambda observer, findings: None
     measured: Callable[[Snapshot, Mapping[str, float]], None] = lambda snapshot, metrics: None
     publish: Callable[[Algorithm, Clock], None] = lambda algorithm, clock: None
+    kept: Callable[[], Mapping[str, Any]] = dict
+    restored: Callable[[Mapping[str, Any]], None] = lambda kept: None
     describe_batch: Callable[[Mapping[str, int]], str] = lambda position: ""

@@ -161,7 +161,7 @@ def test_what_a_view_learned_is_resumed(tmp_path):
     cut = trainer(tmp_path / "cut", curious_gan, steps=8)
     cut.start()
     for _ in range(4):
-        cut._one_step()
+        cut.one_step()
     cut.save()
     again = trainer(tmp_path / "cut", curious_gan, steps=8)
     again.resume()

@@ -168,7 +168,7 @@ def test_a_resumed_run_takes_up_the_temperature(tmp_path):
     cut = trainer(tmp_path, "discrete-vae, annealed", steps=12)
     cut.start()
     for _ in range(8):
-        cut._one_step()
+        cut.one_step()
     cut.save()
     again = trainer(tmp_path, "discrete-vae, annealed", steps=12)
     again.resume()

@@ -64,5 +64,5 @@ def test_a_file_that_calls_an_observer_by_its_class_is_taken_over(tmp_path):
     path.write_text(json.dumps({"Look": [asdict(FOUND)], "Other": [asdict(FOUND)]}))
     look = called("look")
     FindingsFile(path).update(look, [])
-    assert json.loads(path.read_text()).keys() == {"look", "Other"}
+    assert json.loads(path.read_text()).keys() == {"Other"}
     assert read_findings(path) == [FOUND]

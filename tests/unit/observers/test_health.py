@@ -176,7 +176,7 @@ def test_a_resumed_run_of_points_has_the_same_history_and_frames(method, tmp_pat
     cut.start()
     cut._observe()
     for _ in range(7):  # past the checkpoint of step 4, and killed at 7
-        cut._one_step()
+        cut.one_step()
         cut._observe()
         if cut.clock.step == 4:
             cut.save()

@@ -20,6 +20,7 @@ from pushforward.training import loop as loop_module
 from pushforward.training.checkpoint import newest_checkpoint
 from pushforward.training.folder import locked
 from pushforward.training.guard import NonFinite, Reports
+from pushforward.training.minutes import steps_in
 from pushforward.training.optim import build_optimizers
 from pushforward.training.settings import Hooks
 from tests.runs import assert_same, small_images, trainer, weights
@@ -127,7 +128,7 @@ def test_metrics_are_cut_back_to_the_checkpoint(tmp_path):
     t = trainer(tmp_path, Line, steps=12, settings={"checkpoint_every": 5, "log_every": 2})
     t.start()
     while t.clock.step < 9:
-        t._one_step()
+        t.one_step()
         t._boundary(type("Nothing", (), {"received": None})())
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 10, "loss/l')
@@ -151,7 +152,7 @@ def test_averages_follow_their_formula_and_are_published(tmp_path):
     t.start()
     expected = t.algorithm.net.weight.detach().clone()
     while t.clock.step < 6:
-        t._one_step()
+        t.one_step()
         expected = decay * expected + (1 - decay) * t.algorithm.net.weight.detach()
     live = weights(t.algorithm)
     t.save()
@@ -195,7 +196,7 @@ def test_schedules_read_the_clock_and_rates_can_be_set(tmp_path):
 def test_clipping_bounds_the_gradient(tmp_path):
     t = trainer(tmp_path, lambda: Line(clip_norm=1e-3, optimizer=torch.optim.SGD, lr=1.0))
     before = weights(t.algorithm)
-    t._one_step()
+    t.one_step()
     moved = [
         t.algorithm.state_dict()[k] - v
         for k, v in before.items()
@@ -216,7 +217,7 @@ def test_minutes_become_steps_and_leave_no_trace(tmp_path):
     t = trainer(tmp_path, "vae", steps=1)
     t.start()
     before = weights(t.algorithm), {k: v.clone() for k, v in t._tensors()["random"].items()}
-    steps = t.steps_in(0.01)
+    steps = steps_in(t, 0.01)
     assert steps > 1
     assert t.clock.step == 0
     assert t.draw.state() == {"data": 0}
@@ -244,7 +245,7 @@ def test_an_update_that_names_no_player_is_a_clear_error(tmp_path):
             yield Update({"lime": self.net(draw().x.flatten(1)).mean()})
 
     with pytest.raises(KeyError, match="'lime', which is no player"):
-        trainer(tmp_path, Wrong)._one_step()
+        trainer(tmp_path, Wrong).one_step()
 
 
 def test_identity_is_kept_in_the_checkpoint(tmp_path):

@@ -133,7 +133,7 @@ def test_a_resumed_run_is_bit_identical(kind, tmp_path):
     cut = trainer(tmp_path / "cut", kind)
     cut.start()
     for _ in range(6):
-        cut._one_step()
+        cut.one_step()
         if cut.clock.step == 4:
             cut.save()
     again = trainer(tmp_path / "cut", kind)
