@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pushforward.distributions.likelihood import LEVEL_WIDTH, Likelihood, at_least_single
+from pushforward.distributions.likelihood import LEVEL_WIDTH, Likelihood, at_least_single, level_edges
 
 SERIES_BELOW = 0.3  # three terms are then exact to 2e-9, and the closed form has not yet begun to cancel
 
@@ -32,6 +32,18 @@ class ContinuousBernoulli(Likelihood):
         """a·x - ln(sinh(a)/a) - ln 2 with a = η/2, summed over pixels: per unit of the scale [-1, 1]."""
         a = at_least_single(decoded) / 2
         return (a * x - log_sinhc(a) - math.log(2)).flatten(1).sum(1)
+
+    def log_mass(self, decoded: Float[Tensor, "b c h w"], x: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
+        """Σ ln ∫ of the density over each level, of which black and white are half as wide inside of [0, 1].
+
+        ∫ e^(ηu) du from a to b is e^(ηm) (b - a) sinhc(η(b - a)/2) with m = (a + b)/2.
+        """
+        eta = decoded.double()
+        low, high = (edge.clamp(-1, 1).add(1).div(2) for edge in level_edges(x))
+        middle, width = (low + high) / 2, high - low
+        inside = eta * middle + width.log() + log_sinhc(eta * width / 2)
+        each = inside - eta / 2 - log_sinhc(eta / 2)
+        return at_least_single(each.flatten(1).sum(1).to(decoded.dtype))
 
     def mean(self, decoded: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """coth(a) - 1/a, the derivative of the log-normaliser; not the sigmoid of the logit."""

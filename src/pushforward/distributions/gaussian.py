@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pushforward.distributions.likelihood import LEVEL_WIDTH, Likelihood, at_least_single
+from pushforward.distributions.likelihood import LEVEL_WIDTH, Likelihood, at_least_single, level_edges
 from pushforward.distributions.standard import Standard
 from pushforward.errors import UserError
 
@@ -71,6 +71,17 @@ class Gaussian(Likelihood):
         constant = log_sigma + 0.5 * math.log(2 * math.pi)
         standardised = -0.5 * squared.sum(1) * torch.exp(-2 * log_sigma) - squared.shape[1] * constant
         return standardised if self.standard is None else standardised - self.standard.log_volume()
+
+    def log_mass(self, decoded: Float[Tensor, "b *x"], x: Float[Tensor, "b *x"]) -> Float[Tensor, " b"]:
+        """Σ ln(Φ((b - f(z))/σ) - Φ((a - f(z))/σ)) for levels from a to b; black and white take the tails."""
+        f = decoded.double()
+        sigma = self._log_sigma((x - decoded).square().flatten(1)).double().exp()
+        a, b = ((edge - f) / sigma for edge in level_edges(x))
+        # In the lower tail, where Φ is small and its logarithm exact.
+        low, high = torch.where(a + b > 0, -b, a), torch.where(a + b > 0, -a, b)
+        top = torch.special.log_ndtr(high)
+        each = top + torch.log(-torch.expm1(torch.special.log_ndtr(low) - top))
+        return at_least_single(each.flatten(1).sum(1).to(decoded.dtype))
 
     def _log_sigma(self, squared: Float[Tensor, "b d"]) -> Float[Tensor, ""]:
         if self.sigma == "learned":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float
@@ -30,6 +32,24 @@ def at_least_single(x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     return x if x.dtype == torch.float64 else x.float()
 
 
+def level_edges(x: Float[Tensor, "*any"]) -> tuple[Float[Tensor, "*any"], Float[Tensor, "*any"]]:
+    """Below and above the eight-bit level of each pixel, in double; black and white reach to infinity."""
+    x = snap_to_levels(x.double())
+    half = LEVEL_WIDTH / 2
+    infinite = torch.full_like(x, torch.inf)
+    return torch.where(x < half - 1, -infinite, x - half), torch.where(x > 1 - half, infinite, x + half)
+
+
+@contextmanager
+def counting_levels(likelihood: Likelihood) -> Iterator[None]:
+    """Inside, `log_prob` gives masses of levels: every bound on ln p(x) becomes one on a code length."""
+    likelihood.log_prob = likelihood.log_mass  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del likelihood.log_prob
+
+
 class Likelihood(nn.Module, ABC):
     """p(x|z) given the decoder's output, pixels independent.
 
@@ -47,6 +67,15 @@ class Likelihood(nn.Module, ABC):
     @abstractmethod
     def log_prob(self, decoded: Float[Tensor, "b *k"], x: Float[Tensor, "b *x"]) -> Float[Tensor, " b"]:
         """ln p(x|z) in nats per image, every constant included. decoded has `outputs` x c channels."""
+
+    def log_mass(self, decoded: Float[Tensor, "b *k"], x: Float[Tensor, "b *x"]) -> Float[Tensor, " b"]:
+        """ln P(the eight-bit level of each pixel | z) in nats per image: a code length; levels add up to 1.
+
+        A density times the width of a level is none: a narrow one gives more than 1 to a level.
+        """
+        if self.bin_width != 1:
+            raise NotImplementedError(f"{type(self).__name__} has a density and says no mass of levels")
+        return self.log_prob(decoded, x)
 
     @abstractmethod
     def mean(self, decoded: Float[Tensor, "b *k"]) -> Float[Tensor, "b *x"]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from pushforward.abilities import HasBound
 from pushforward.data import Dataset
 from pushforward.data.kinds import Kind
+from pushforward.distributions.likelihood import counting_levels
 from pushforward.evaluation.outcome import Effort, Metric, Outcome, Skipped, chunks, mean_metric
 from pushforward.metrics.likelihood import bits_per_dimension
 from pushforward.models.marginal import in_parts, joined, marginal_likelihood, mean_standard_error
@@ -23,26 +24,17 @@ FEW_DRAWS = 2
 def bounds(model: Model, data: Dataset, effort: Effort) -> Outcome:
     """ELBO and ln p(x); with "iwae" from the same draws, so that one never exceeds the other."""
     algorithm = model.ability(HasBound)
-    elbos, estimates = [], []
+    likelihood, counted = algorithm.likelihood, len(model.shape) == 3
+    elbos, estimates, masses = [], [], []
     for x in chunks(model, data.x, effort.decodings):
-        x = algorithm.likelihood.prepare(x)
-        at_once = max(1, DECODED_AT_ONCE // x[0].numel())
-        part = max(1, at_once // len(x))
-        if effort.likelihood == "iwae":
-            log_weights = in_parts(algorithm.log_weights, x, effort.k, part)
-            estimate = joined([summarize_weights(log_weights)])
-        else:
-            log_weights = in_parts(algorithm.log_weights, x, min(effort.k, ELBO_DRAWS), part)
-            estimate = marginal_likelihood(
-                algorithm,
-                x,
-                effort.likelihood,
-                k=effort.k,
-                annealing=effort.annealing,
-                decoded_at_once=at_once,
-            )
+        x = likelihood.prepare(x)
+        log_weights, estimate = _estimated(algorithm, x, effort)
         elbos.append(log_weights.mean(0).cpu())
         estimates.append(estimate)
+        if counted and likelihood.bin_width != 1:
+            with counting_levels(likelihood):
+                estimate = _estimated(algorithm, x, effort)[1]
+        masses.append(estimate)
     outcome = Outcome([mean_metric("elbo", torch.cat(elbos), model.kind.per("nats"), higher_is_better=True)])
     names = (effort.name, "bits/dimension", "effective_draws", "monte_carlo_error")
     if getattr(algorithm.likelihood, "binarization", "") == "none" and _grey(data.x):
@@ -50,15 +42,33 @@ def bounds(model: Model, data: Dataset, effort: Effort) -> Outcome:
         outcome.skipped += [Skipped(name, reason) for name in names]
         return outcome
     _tell(outcome, joined(estimates), effort, model.kind)
-    if len(model.shape) == 3:
-        outcome.metrics.insert(2, bits(joined(estimates).value, model, algorithm.likelihood.bin_width))
+    if counted:
+        outcome.metrics.insert(2, bits(joined(masses).value, model))
     else:
         outcome.skipped.append(Skipped("bits/dimension", "points have no levels to be counted in bits"))
     return outcome
 
 
-def bits(log_prob: Tensor, model: Model, bin_width: float) -> Metric:
-    """What ln p(x) of each image, in nats, is in bits per dimension."""
+def _estimated(algorithm: HasBound, x: Tensor, effort: Effort) -> tuple[Tensor, LikelihoodEstimate]:
+    """Log-weights (k, b) for the ELBO, and the estimate of ln p(x), or of ln P(x) of levels."""
+    at_once = max(1, DECODED_AT_ONCE // x[0].numel())
+    part = max(1, at_once // len(x))
+    if effort.likelihood == "iwae":
+        log_weights = in_parts(algorithm.log_weights, x, effort.k, part)
+        return log_weights, joined([summarize_weights(log_weights)])
+    log_weights = in_parts(algorithm.log_weights, x, min(effort.k, ELBO_DRAWS), part)
+    return log_weights, marginal_likelihood(
+        algorithm,
+        x,
+        effort.likelihood,
+        k=effort.k,
+        annealing=effort.annealing,
+        decoded_at_once=at_once,
+    )
+
+
+def bits(log_prob: Tensor, model: Model, bin_width: float = 1.0) -> Metric:
+    """What ln P of each image, in nats, is in bits per dimension; of a density, with the levels' width."""
     values = bits_per_dimension(log_prob, math.prod(model.shape), bin_width)
     return mean_metric("bits/dimension", values, "bits", higher_is_better=False)
 
