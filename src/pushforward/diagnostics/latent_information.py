@@ -20,6 +20,7 @@ from torch import Tensor
 from pushforward.errors import UserError
 from pushforward.objectives.elbo import gaussian_kl
 
+NEAR = 3.0  # nats: within them of ln n, n images say less than the truth by more than chance
 ELEMENTS_AT_ONCE = 2**22  # of the (z, image, dimension) table of densities
 
 
@@ -31,11 +32,14 @@ class LatentInformation:
     over images. dimension_information: I(x; z_j). n: images.
 
     I(x; z) is that of the n images, so it is at most ln n, and on average a lower bound on that of the
-    population: more images may raise it. Where `saturated`, it says no more than "at least about ln n".
+    population: more images may raise it. `upper` is on average an upper bound: each z is compared with the
+    mixture of the other images' posteriors, without its own (Poole et al. 2019, eq. 11, the other side of
+    InfoNCE), and never above the KL. Where `saturated`, the truth is anywhere between them.
     """
 
     kl: Float[Tensor, " d"]
     information: float
+    upper: float
     standard_error: float
     dimension_information: Float[Tensor, " d"]
     n: int
@@ -47,13 +51,18 @@ class LatentInformation:
 
     @property
     def saturated(self) -> bool:
-        """Whether I(x; z) is within half a nat of its ceiling, so that it is only a lower bound."""
-        return self.information > self.ceiling - 0.5
+        """Whether I(x; z) is within three nats of its ceiling: there its bias is more than its error."""
+        return self.information > self.ceiling - NEAR
 
     @property
     def marginal_kl(self) -> float:
         """KL(q(z) ‖ p(z)), the aggregate posterior's gap to the prior; of the population at most this."""
         return self.kl.sum().item() - self.information
+
+    @property
+    def least_marginal_kl(self) -> float:
+        """The other side of it: the KL less `upper`."""
+        return max(0.0, self.kl.sum().item() - self.upper)
 
     @property
     def dimension_kl(self) -> Float[Tensor, " d"]:
@@ -82,11 +91,12 @@ def latent_information(
     mu, log_var = mu.double(), log_var.double()
     own = torch.arange(len(mu), device=mu.device).repeat(draws)
     z = mu[own] + torch.exp(0.5 * log_var[own]) * torch.randn_like(mu[own])
-    joint, per_dimension = _log_ratios(z, own, mu, log_var)
-    per_image = joint.view(draws, -1).mean(0)
+    joint, others, per_dimension = _log_ratios(z, own, mu, log_var)
+    per_image, kl = joint.view(draws, -1).mean(0), gaussian_kl(mu, log_var).mean(0)
     return LatentInformation(
-        kl=gaussian_kl(mu, log_var).mean(0),
+        kl=kl,
         information=per_image.mean().item(),
+        upper=min(others.mean().item(), kl.sum().item()),
         standard_error=per_image.std().item() / math.sqrt(len(mu)),
         dimension_information=per_dimension.mean(0),
         n=len(mu),
@@ -95,16 +105,19 @@ def latent_information(
 
 def _log_ratios(
     z: Float[Tensor, "m d"], own: Tensor, mu: Float[Tensor, "n d"], log_var: Float[Tensor, "n d"]
-) -> tuple[Float[Tensor, " m"], Float[Tensor, "m d"]]:
-    """ln q(z|x)/q(z) of each z with the image that it was drawn for, jointly and per dimension."""
+) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"], Float[Tensor, "m d"]]:
+    """ln q(z|x)/q(z) of each z with its own image: jointly, against the other images, and per dimension."""
     n, d = mu.shape
     rows = max(1, ELEMENTS_AT_ONCE // (n * d))
     precision = torch.exp(-log_var)
-    joint, per_dimension = [], []
+    joint, others, per_dimension = [], [], []
     for z_rows, own_rows in zip(z.split(rows), own.split(rows), strict=True):
         # ln q(z_j|x_i) but for ½ ln 2π, which cancels.
         table = -0.5 * ((z_rows[:, None] - mu).square() * precision + log_var)
-        mine = table[torch.arange(len(z_rows), device=z.device), own_rows]
+        at = torch.arange(len(z_rows), device=z.device), own_rows
+        mine, whole = table[at], table.sum(2)
         per_dimension.append(mine - table.logsumexp(1) + math.log(n))
-        joint.append(mine.sum(1) - table.sum(2).logsumexp(1) + math.log(n))
-    return torch.cat(joint), torch.cat(per_dimension)
+        joint.append(mine.sum(1) - whole.logsumexp(1) + math.log(n))
+        whole[at] = -torch.inf
+        others.append(mine.sum(1) - whole.logsumexp(1) + math.log(n - 1))
+    return torch.cat(joint), torch.cat(others), torch.cat(per_dimension)

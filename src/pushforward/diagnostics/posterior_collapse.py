@@ -66,8 +66,7 @@ def diagnose_posterior_collapse(
 def _what_z_says(information: LatentInformation | None) -> str:
     if information is None:
         return ""
-    bound = "at least " if information.saturated else ""
-    return (
-        f", of which z tells {bound}{information.information:.2f} nats of the image "
-        f"(at most {information.ceiling:.1f} can be seen with {information.n:,} images)"
-    )
+    told = f"{information.information:.2f}"
+    if information.saturated:
+        told += f" to {max(information.upper, information.information):.2f}"
+    return f", of which z tells {told} nats of the image, by {information.n:,} images"

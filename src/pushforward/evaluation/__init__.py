@@ -153,17 +153,24 @@ def _information(model: Model, data: Dataset, effort: Effort) -> Outcome:
         }
     )
     unit = "nats, at least" if told.saturated else model.kind.per("nats")
-    shown = None if told.saturated else ci95  # of a value at its ceiling the spread says nothing
-    outcome.metrics.append(Metric(name="information", value=told.information, ci95=shown, unit=unit))
+    shown = None if told.saturated else ci95  # of a value near its ceiling the spread says nothing
+    outcome.metrics += [
+        Metric(name="information", value=told.information, ci95=shown, unit=unit),
+        Metric(name="information_upper", value=told.upper, unit="nats, at most"),
+        Metric(
+            name="aggregate_gap",
+            value=told.marginal_kl,
+            ci95=shown,
+            floor=0.0,
+            unit="nats, at most" if told.saturated else "nats",
+        ),
+    ]
     if told.saturated:
-        reason = (
-            f"z tells all {model.kind.count(told.n)} apart, so that the gap cannot be seen; "
-            f"take more {model.kind.many}"
+        outcome.notes.append(
+            f"{model.kind.count(told.n)} tell at most {told.ceiling:.2f} nats, and information is near: it "
+            f"lies between {told.information:.2f} and {told.upper:.2f} nats, and aggregate_gap between "
+            f"{told.least_marginal_kl:.2f} and {told.marginal_kl:.2f}; more {model.kind.many} tell more"
         )
-        outcome.skipped.append(Skipped("aggregate_gap", reason))
-    else:
-        gap = Metric(name="aggregate_gap", value=told.marginal_kl, ci95=ci95, floor=0.0, unit="nats")
-        outcome.metrics.append(gap)
     return outcome
 
 
@@ -220,7 +227,9 @@ MEASURES: Sequence[Measure] = (
         cost="costly",
     ),
     Measure(("kl", "active_units"), (HasPosterior,), _latents, least=2),
-    Measure(("information", "aggregate_gap"), (HasGaussianPosterior,), _information, least=2),
+    Measure(
+        ("information", "information_upper", "aggregate_gap"), (HasGaussianPosterior,), _information, least=2
+    ),
     Measure(("reconstruction_error",), (Reconstructs,), _reconstruction),
     Measure(("code_perplexity",), (Tokenizes,), _code_use, unless=Encodes),
     Measure(points.MODES, (Samples,), points.modes, of="point"),

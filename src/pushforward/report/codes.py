@@ -27,24 +27,23 @@ def what_codes_say(facts: Facts) -> Said | None:
     if facts.evaluation is None:
         return None
     find = facts.evaluation.find
-    information, kl, gap = find("information"), find("kl"), find("aggregate_gap")
-    if information is None or kl is None:
+    information, kl, upper = find("information"), find("kl"), find("information_upper")
+    if information is None or kl is None or upper is None:
         return None
     kind = facts.model.kind if facts.model else IMAGE
-    told = f"{'' if gap else 'at least '}{_nats(information.value)} of the {kind.name}"
+    least, most = information.value, max(upper.value, information.value)
+    sure = "at least" not in information.unit
+    told = _nats(least) if sure else f"{words.number(round(least, 2))} to {_nats(most)}"
     detail = facts.evaluation.detail
-    most = (
-        f"at most {detail['information_ceiling'][0]:.1f} with "
-        f"{kind.count(round(detail['information_images'][0]))}"
-    )
-    text = f"Of a KL of {_nats(kl.value)} {kind.one}, z tells {told} ({most})"
-    if information.value < DEAD_NATS:
+    seen = kind.count(round(detail["information_images"][0]))
+    text = f"Of a KL of {_nats(kl.value)} {kind.one}, z tells {told} of the {kind.name}, by {seen}"
+    if most < DEAD_NATS or (sure and least < DEAD_NATS):
         cure = "let the KL's weight rise from 0, and keep nats free in each dimension"
         return Said(f"{text}: the decoder ignores the code. To mend it, {cure}.", collapse_cure(facts.config))
-    if gap is None:
-        return Said(f"{text}; more {kind.many} would tell more.")
-    text += f"; the other {_nats(gap.value)} are how far all codes together are from the prior."
-    if gap.value > max(FAR_NATS, kl.value / 2):
+    gap = max(0.0, kl.value - (least if sure else most))  # at least
+    other = "the other" if sure else "at least other"
+    text += f"; {other} {_nats(gap)} are how far all codes together are from the prior."
+    if gap > max(FAR_NATS, kl.value / 2):
         command = shlex.join(["pushforward", "sample", str(facts.folder), "--from", "aggregate"])
         return Said(f"{text} Codes drawn from the prior miss many of them: fit their mixture.", command)
     return Said(text)

@@ -19,6 +19,7 @@ TOLD = {
     "kl": "KL of the code from the prior",
     "active_units": "active latent dimensions",
     "information": "what z tells of the image, I(x; z)",
+    "information_upper": "what it tells at most",
     "aggregate_gap": "KL of all codes together from the prior",
     "effective_draws": "draws that count towards the bound",
     "monte_carlo_error": "Monte Carlo error of the bound",

@@ -29,6 +29,18 @@ def test_the_information_of_the_linear_gaussian_model_is_found():
     assert found.total_correlation == pytest.approx(0, abs=0.1)
     assert found.dimension_kl.abs().max() < 0.05
     assert not found.saturated
+    assert found.information - 0.05 < truth < found.upper + 0.05
+
+
+@pytest.mark.parametrize("sigma", [1.0, 0.3, 0.1, 0.05])
+def test_the_truth_lies_between_the_bounds_and_far_from_both_only_where_that_is_said(sigma):
+    """Near ln n the lower bound misses nats; within three of it that is flagged."""
+    model = LinearGaussian.random(16, 4, sigma=sigma)
+    truth, found = model.mutual_information(), latent_information(*posterior_of(model, 500), draws=4)
+    noise = 4 * found.standard_error + 0.02
+    assert found.information - noise < truth < found.upper + noise
+    assert found.saturated or abs(found.information - truth) < 0.25
+    assert found.least_marginal_kl <= found.marginal_kl
 
 
 def test_each_dimensions_information_is_its_own():

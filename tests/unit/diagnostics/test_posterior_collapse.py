@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 
@@ -61,7 +63,7 @@ def test_moving_means_that_say_nothing_are_dead_when_information_is_measured():
     finding = diagnose_posterior_collapse(mu, kl, information=latent_information(mu, log_var))
     assert finding is not None
     assert finding.severity == "critical"
-    assert "nats of the image (at most 6.2 can be seen with 500 images)" in finding.evidence
+    assert "nats of the image, by 500 images" in finding.evidence
 
 
 def test_variances_that_speak_are_not_dead():
@@ -81,4 +83,4 @@ def test_saturated_information_is_given_as_a_lower_bound():
         mu, gaussian_kl(mu, log_var), information=latent_information(mu, log_var)
     )
     assert finding is not None
-    assert "z tells at least 3." in finding.evidence
+    assert re.search(r"z tells 3\.\d+ to \d+", finding.evidence)
