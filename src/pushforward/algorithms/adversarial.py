@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pushforward.abilities import GAME, Game
 from pushforward.core import Algorithm, Player, Steps, Update, constant, cosine
+from pushforward.distributions.likelihood import at_least_single
 from pushforward.errors import UserError
 from pushforward.views import Look, Penalty, ViewedCritic
 from pushforward.views.critic import weighed, weighted_sum
@@ -93,7 +94,8 @@ class AdversarialModel(Algorithm):
 
     def sample_prior(self, n: int) -> Float[Tensor, "n d"]:
         """z ~ N(0, 1)."""
-        return torch.randn(n, self.latent_dim, device=next(self.generator.parameters()).device)
+        like = next(self.generator.parameters())
+        return torch.randn(n, self.latent_dim, device=like.device, dtype=like.dtype)
 
     @torch.no_grad()
     def sample(self, n: int) -> Float[Tensor, "n *x"]:
@@ -102,7 +104,7 @@ class AdversarialModel(Algorithm):
 
     def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *x"]:
         """G(z), in float32."""
-        return self.generate_from(z).float()
+        return at_least_single(self.generate_from(z))
 
     def generate(self, n: int) -> Float[Tensor, "n *x"]:
         """n samples whose gradient reaches the generator."""

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from pushforward.algorithms.latent import LatentHyperparameters
 from pushforward.core import Algorithm, Draw, Player, Selector, Steps, Update
 from pushforward.distributions import Likelihood
+from pushforward.distributions.likelihood import at_least_single
 
 
 class AE(Algorithm):
@@ -55,7 +56,7 @@ class AE(Algorithm):
 
     def encode(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d"]:
         """The code of each image."""
-        z: Tensor = self.encoder(self.likelihood.prepare(x)).float()
+        z: Tensor = at_least_single(self.encoder(self.likelihood.prepare(x)))
         return z
 
     def decode(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b c h w"]:

@@ -9,6 +9,7 @@ Deviations from Jang et al.:
 1. The KL is in closed form for every estimator, also under the relaxed one: only E_q[ln p(x|z)] is estimated.
 2. Adam with rate 1e-3 instead of SGD with momentum and a rate found by search.
 3. ReLU networks of the recipe's own widths.
+4. The prior of a categorical code is uniform, in closed form, where the authors' code also relaxes it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pushforward.algorithms.codes import Code, DiscreteCode
 from pushforward.algorithms.latent import LatentHyperparameters, LatentVariableModel
 from pushforward.core import Draw, Player, Steps, Update
 from pushforward.distributions import Likelihood
+from pushforward.distributions.likelihood import at_least_single
 from pushforward.objectives.bounds import decoder_log_likelihood
 from pushforward.objectives.estimators import FUNCTIONS, MovingAverage, annealed_temperature, vimco
 
@@ -187,7 +189,7 @@ class EstimatorVAE(LatentVariableModel):
         return Update({"vae": loss}, info)
 
     def _encoded(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b o"]:
-        return self.encoder(x).float()
+        return at_least_single(self.encoder(x))
 
     def _weigh(self, x: Tensor, k: int) -> tuple[Float[Tensor, "k b"], Float[Tensor, "k b"]]:
         """ln w and ln q(z|x) of k hard draws."""

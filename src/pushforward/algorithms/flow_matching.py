@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from pushforward.core import Algorithm, Draw, Player, Steps, Update, constant, cosine
 from pushforward.distributions import dequantize
+from pushforward.distributions.likelihood import at_least_single
 from pushforward.distributions.standard import standard_of
 from pushforward.errors import UserError
 from pushforward.objectives.elbo import gaussian_log_prob
@@ -110,11 +111,12 @@ class FlowMatching(Algorithm):
 
     def velocity(self, x: Float[Tensor, "b *x"], t: Float[Tensor, ""]) -> Float[Tensor, "b *x"]:
         """v(x, t), all rows at one time."""
-        return self.network(x, t.expand(len(x))).float()
+        return at_least_single(self.network(x, t.expand(len(x))))
 
     def sample_prior(self, n: int) -> Float[Tensor, "n d"]:
         """z ~ N(0, I), the noise that becomes a sample."""
-        return torch.randn(n, self.latent_dim, device=next(self.network.parameters()).device)
+        like = next(self.network.parameters())
+        return torch.randn(n, self.latent_dim, device=like.device, dtype=like.dtype)
 
     @torch.no_grad()
     def sample(self, n: int) -> Float[Tensor, "n *x"]:

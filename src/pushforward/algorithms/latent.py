@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from pushforward.core import Algorithm, Player, Selector, constant, cosine
 from pushforward.distributions import Likelihood
+from pushforward.distributions.likelihood import at_least_single
 from pushforward.objectives.elbo import (
     bounded_log_var,
     gaussian_kl,
@@ -105,12 +106,12 @@ class GaussianLatentModel(LatentVariableModel):
 
     def posterior(self, x: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
         """μ and ln σ² of q(z|x)."""
-        mu, log_var = self.encoder(x).float().chunk(2, dim=1)
+        mu, log_var = at_least_single(self.encoder(x)).chunk(2, dim=1)
         return mu, bounded_log_var(log_var)
 
     def sample_prior(self, n: int) -> Float[Tensor, "n d"]:
         """z ~ N(0, 1)."""
-        return torch.randn(n, self.latent_dim, device=self.device)
+        return torch.randn(n, self.latent_dim, device=self.device, dtype=next(self.parameters()).dtype)
 
     def divergence(self, x: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
         """μ, and the closed-form KL in nats per dimension."""

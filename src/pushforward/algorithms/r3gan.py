@@ -8,7 +8,11 @@ Deviations from the paper:
    0.99, which theirs rises to from 0.9.
 2. The fakes of the critic's step and of the generator's are of different z, as in the authors' code.
 3. Networks are the recipe's (the paper's own is a ResNeXt-like one for GPUs).
-4. R1 and R2 are taken at what the critic saw; the authors' code takes them of the raw image, through its
+4. The schedules are as long as the run; theirs end at a number of images that is fixed for each data set,
+   and the rest of their run keeps the last values.
+5. The generator's step meets the real batch of the critic's again; theirs draws another.
+6. No averaged weights by default (`ema`); theirs publish an average, whose half-life grows at first.
+7. R1 and R2 are taken at what the critic saw; the authors' code takes them of the raw image, through its
    augmentation. Without an augmenting view there is no difference.
 """
 

@@ -28,6 +28,7 @@ from pushforward.algorithms.adversarial import (
     generator_terms,
 )
 from pushforward.core import Draw, Player, Steps, Update
+from pushforward.distributions.likelihood import at_least_single
 from pushforward.errors import UserError
 from pushforward.objectives.adversarial import minimax_critic
 from pushforward.views import ViewedCritic
@@ -88,7 +89,7 @@ class VEEGAN(AdversarialModel):
 
     def encode(self, x: Float[Tensor, "b *x"]) -> Float[Tensor, "b d"]:
         """F(x), the noise that the reconstructor finds in each image or point."""
-        return self._code(x).float()
+        return at_least_single(self._code(x))
 
     def _code(self, x: Tensor) -> Tensor:
         code: Tensor = self.reconstructor(self.critic.standardised(x))

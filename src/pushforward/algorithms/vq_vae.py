@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from pushforward.algorithms.latent import LatentHyperparameters
 from pushforward.core import Algorithm, Draw, Player, Selector, Steps, Update
 from pushforward.distributions import Likelihood
+from pushforward.distributions.likelihood import at_least_single
 from pushforward.errors import UserError
 from pushforward.objectives.quantization import (
     PSEUDO_COUNT,
@@ -93,8 +94,8 @@ class Codebook(nn.Module):
 
     def follow(self, statistics: Mapping[str, Tensor]) -> None:
         """Take a step towards the encodings that chose each vector."""
-        self.shares.lerp_(statistics["shares"], 1 - self.decay)
-        self.sums.lerp_(statistics["sums"], 1 - self.decay)
+        self.shares.lerp_(statistics["shares"].to(self.shares), 1 - self.decay)
+        self.sums.lerp_(statistics["sums"].to(self.sums), 1 - self.decay)
         self.vectors.copy_(codebook_step(self.vectors, self.shares, self.sums))
 
 
@@ -128,7 +129,7 @@ class VQVAE(Algorithm):
         Both are sums for an image. The first step begins the codebook.
         """
         x = self.likelihood.prepare(draw().x)
-        z = self.encoder(x).float()
+        z = at_least_single(self.encoder(x))
         if self.clock.step == 0:
             mean, second = moments(z.movedim(1, -1).flatten(0, -2))
             self.codebook.begin((yield Update({}, share={"mean": mean, "second": second})))
@@ -153,7 +154,7 @@ class VQVAE(Algorithm):
         return self._distortion(self.codebook(self._codes(x)), x)
 
     def _codes(self, x: Float[Tensor, "b *x"]) -> Int64[Tensor, "b *t"]:
-        return self.codebook.nearest(self.encoder(x).float())
+        return self.codebook.nearest(at_least_single(self.encoder(x)))
 
     def tokens(self, x: Float[Tensor, "b *x"]) -> Int64[Tensor, "b *t"]:
         """The code of each x, integers from 0 to below K."""

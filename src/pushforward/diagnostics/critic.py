@@ -153,18 +153,28 @@ def diagnose_saturation(
 
 
 def diagnose_slope(
-    means: Sequence[float], *, weight: float, one_sided: bool = False, command: str = ""
+    means: Sequence[float],
+    *,
+    weight: float,
+    one_sided: bool = False,
+    gaps: Sequence[float] = (),
+    command: str = "",
 ) -> Finding | None:
     """A finding where a gradient penalty of this weight does not hold the critic's slope near 1; else None.
 
     means: mean slopes on lines between real and generated data, oldest first; the median of three counts.
     Twice 1 either way; one_sided: only above, since such a penalty lets the critic be flat. What a WGAN-GP
-    reports as a distance is off by that factor.
+    reports as a distance is off by that factor. gaps: mean scores of real less generated data, at the same
+    observations. Where data are m apart the best critic itself has the slope s = 1 + m/2λ and the gap s m, so
+    a slope whose excess is up to twice gap / 2λs is held as it is meant to be.
     """
     if len(means) < RECENT:
         return None
     slope = median(means[-RECENT:])
     if slope <= HELD and (one_sided or slope >= 1 / HELD):
+        return None
+    gap = median([g for g in gaps[-RECENT:] if g is not None] or [0.0])
+    if slope > HELD and slope - 1 <= HELD * gap / (2 * weight * slope):
         return None
     return Finding(
         name="slope-not-held",

@@ -33,7 +33,8 @@ class Exam:
 
     counts: samples by their nearest mode or cell; due: what each would have of as many samples of the data.
     samples: figures of them, by name. layers: the generator's rectifiers, from the inputs on. separation,
-    saturation, slope: of the critic; no slope of a critic of pairs. gradient: the norm that reaches the
+    saturation, slope: of the critic; no slope of a critic of pairs. gap: its mean score of real less that of
+    generated data. gradient: the norm that reaches the
     generator in a training step from here; None where a step has no loss for it.
     """
 
@@ -44,6 +45,7 @@ class Exam:
     samples: Mapping[str, float]
     layers: Mapping[str, LayerActivity]
     separation: float
+    gap: float
     saturation: float
     slope: judge.Lipschitz | None
     gradient: float | None
@@ -69,6 +71,7 @@ class Exam:
             "due": self.due,
             "separation": self.separation,
             "saturation": self.saturation,
+            "gap": self.gap,
             "slope": None if self.slope is None else self.slope.mean,
             "gradient": self.gradient,
         }
@@ -95,6 +98,11 @@ class Examiner:
         real = self.data[game.stream]
         points = real.x.ndim == 2
         n = POINTS if points else IMAGES
+        if (
+            real.modes is None
+        ):  # cells of few real rows, and their nearest neighbours, are as rough as few samples
+            n = min(n, len(real))
+        n = max(n, game.critic.at_once)
         self._reference = self._reference or Reference(real, n)
         torch.manual_seed(0)
         draw = random_rows(self.data, self.batch_size, device)
@@ -105,7 +113,7 @@ class Examiner:
             return None
         collapse, counts, figures = self._reference.measure(samples)
         x = real.x[shuffled(len(real), seed=1)[: SCORED_POINTS if points else SCORED_IMAGES]]
-        separation, saturation, slope = _of_critic(game, to_float(x.to(device)), samples, z, clock)
+        separation, gap, saturation, slope = _of_critic(game, to_float(x.to(device)), samples, z, clock)
         return Exam(
             game,
             collapse,
@@ -114,6 +122,7 @@ class Examiner:
             figures,
             layers,
             separation,
+            gap,
             saturation,
             slope,
             judge.generator_gradient(algorithm, draw, player=game.player),
@@ -122,14 +131,15 @@ class Examiner:
 
 def _of_critic(
     game: Game, x: Tensor, samples: Tensor, z: Tensor, clock: Clock
-) -> tuple[float, float, judge.Lipschitz | None]:
+) -> tuple[float, float, float, judge.Lipschitz | None]:
     n = min(len(x), len(samples))
     n -= n % game.critic.at_once
     with torch.no_grad():
         look = game.look(x[:n], samples[:n], z[:n], clock)
         real, fake = game.realness_in(look)
     slope = judge.lipschitz(look.critic, *look.seen()) if look.codes is None else None
-    return judge.separation(real, fake), judge.saturation(fake), slope
+    gap = (real.mean() - fake.mean()).item()
+    return judge.separation(real, fake), gap, judge.saturation(fake), slope
 
 
 def random_rows(data: Mapping[str, Dataset], batch_size: int, device: torch.device) -> Draw:

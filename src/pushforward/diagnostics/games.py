@@ -47,6 +47,7 @@ def diagnose(
         found.append(
             judge.diagnose_slope(
                 earlier("slope"),
+                gaps=earlier("gap"),
                 weight=game.slope.weight,
                 one_sided=game.slope.one_sided,
                 command=cure("slope-not-held"),

@@ -69,8 +69,8 @@ def diagnose_oscillation(
 ) -> Finding | None:
     """A finding where half of the samples change modes from look to look, few modes at a time; else None.
 
-    Samples of the data never do: their histogram's noise is a turnover of about ½ sqrt(2k / πn)·sqrt 2, 0.05
-    for 8 modes and 2,500 samples, and they spread over all modes at a time. A collapse that stays has no
+    Samples of the data never do: their histogram's noise is a turnover of about sqrt((k - 1) / πn), 0.03 for
+    8 modes and 2,500 samples, and they spread over all modes at a time. A collapse that stays has no
     turnover.
     """
     seen = oscillation(history)

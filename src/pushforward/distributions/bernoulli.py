@@ -56,11 +56,11 @@ class Bernoulli(Likelihood):
 
     def mean(self, decoded: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Pixel probabilities, mapped to [-1, 1]."""
-        return decoded.float().sigmoid().mul(2).sub(1)
+        return at_least_single(decoded).sigmoid().mul(2).sub(1)
 
     def sample(self, decoded: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Binary images in {-1, 1}."""
-        return torch.bernoulli(decoded.float().sigmoid()).mul(2).sub(1)
+        return torch.bernoulli(at_least_single(decoded).sigmoid()).mul(2).sub(1)
 
 
 def draw_binary(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
@@ -72,4 +72,4 @@ def draw_binary(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
     per_image = x[0].numel()
     bits = torch.randint(-(2**63), 2**63 - 1, (len(x), -(-per_image // 4)), device=x.device)
     uniform = bits.view(torch.int16)[:, :per_image].reshape(x.shape)
-    return torch.copysign(torch.ones((), device=x.device), x * 2**15 - uniform - 0.5)
+    return torch.copysign(torch.ones((), device=x.device, dtype=x.dtype), x * 2**15 - uniform - 0.5)

@@ -90,7 +90,9 @@ class Gaussian(Likelihood):
             # At the optimum the derivative by σ is zero, so the gradient need not pass through it.
             best = squared.detach().mean().log().mul(0.5).clamp(min=self.log_floor)
             self.batches.add_(1)
-            self.log_sigma.lerp_(best, self.batches.reciprocal().clamp(min=self.momentum))
+            self.log_sigma.lerp_(
+                best.to(self.log_sigma.dtype), self.batches.reciprocal().clamp(min=self.momentum)
+            )
             return best
         return self.log_sigma
 
@@ -103,13 +105,14 @@ class Gaussian(Likelihood):
 
     def mean(self, decoded: Float[Tensor, "b *x"]) -> Float[Tensor, "b *x"]:
         """f(z), clamped to the valid range."""
-        return self._clamped(decoded.float())
+        return self._clamped(at_least_single(decoded))
 
     def sample(self, decoded: Float[Tensor, "b *x"]) -> Float[Tensor, "b *x"]:
         """f(z) + σε, clamped to the valid range."""
-        noise = torch.randn_like(decoded, dtype=torch.float32)
+        decoded = at_least_single(decoded)
+        noise = torch.randn_like(decoded)
         log_sigma = self._floored() if self.sigma == "learned" else self.log_sigma
-        return self._clamped(decoded.float() + log_sigma.exp() * noise)
+        return self._clamped(decoded + log_sigma.exp() * noise)
 
     def _clamped(self, x: Float[Tensor, "b *x"]) -> Float[Tensor, "b *x"]:
         x = x.clamp(-1, 1) if self.bounded else x

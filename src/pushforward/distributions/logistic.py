@@ -20,7 +20,7 @@ from torch import Tensor
 from pushforward.distributions.likelihood import LEVEL_WIDTH, Likelihood, at_least_single, snap_to_levels
 from pushforward.errors import UserError
 
-LOG_SCALE_FLOOR = -7.0
+LOG_SCALE_FLOOR, LOG_SCALE_CEILING = -7.0, 20.0
 ALMOST_ONE = 1 - LEVEL_WIDTH / 2
 
 
@@ -92,7 +92,9 @@ class DiscretizedLogisticMixture(Likelihood):
 
 
 def _log_scale(raw: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-    return LOG_SCALE_FLOOR + F.softplus(raw - LOG_SCALE_FLOOR)
+    log_s = LOG_SCALE_FLOOR + F.softplus(raw - LOG_SCALE_FLOOR)
+    # Beyond the ceiling s would leave single precision; the gradient passes, so that it can come back.
+    return log_s.detach().clamp(max=LOG_SCALE_CEILING) + (log_s - log_s.detach())
 
 
 def _log_mass(
@@ -112,7 +114,11 @@ def _log_mass(
 def _mean(mu: Float[Tensor, "*any"], log_s: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     """-1 + ∫ P(x > t) dt over [-1, 1]; summing at the 255 bounds between levels is its midpoint rule."""
     s = log_s.exp()
-    integral = s * (F.softplus((mu + 1) / s) - F.softplus((mu - 1) / s))
+    narrow = s * (F.softplus((mu + 1) / s) - F.softplus((mu - 1) / s))
+    # ln((1 + e^a)/(1 + e^b)) = ln(1 + σ(b)(e^(a - b) - 1)): where s is large, the difference above cancels.
+    wide = s.clamp(min=1.0)
+    spread = wide * torch.log1p(torch.sigmoid((mu - 1) / wide) * torch.expm1(2 / wide))
+    integral = torch.where(s < 1, narrow, spread)
     return (integral - 1).clamp(-1, 1)
 
 

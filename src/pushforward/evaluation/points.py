@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from pushforward.metrics.modes import (
     perfect_kl,
     perfect_quality,
 )
+from pushforward.metrics.shares import wilson
 from pushforward.metrics.sliced import sliced_wasserstein
 from pushforward.models.model import Model
 
@@ -31,7 +31,8 @@ def modes(model: Model, data: Dataset, effort: Effort) -> Outcome:
     counted = mode_statistics(samples, torch.from_numpy(known.centres), radius=known.radius)
     quality = perfect_quality(known.radius, known.sigma, known.noisy)
     outcome = counts(counted, SAMPLES, quality)
-    error = 1.96 * math.sqrt(counted.quality * (1 - counted.quality) / SAMPLES)
+    low, high = wilson(counted.quality, SAMPLES)
+    error = max(high - counted.quality, counted.quality - low)
     outcome.metrics.insert(
         1,
         Metric(
@@ -47,8 +48,11 @@ def modes(model: Model, data: Dataset, effort: Effort) -> Outcome:
     return outcome
 
 
-def counts(counted: ModeStatistics, n: int, quality: float = 1.0) -> Outcome:
-    """Modes found and the reverse KL, beside what n draws of the data itself have on average."""
+def counts(counted: ModeStatistics, n: int, quality: float = 1.0, *, rows: int | None = None) -> Outcome:
+    """Modes found and the reverse KL, beside what n draws of the data itself have on average.
+
+    rows: of a training set that was drawn itself, and so is not even: who draws from it does no better.
+    """
     k = len(counted.nearest)
     return Outcome(
         [
@@ -62,7 +66,7 @@ def counts(counted: ModeStatistics, n: int, quality: float = 1.0) -> Outcome:
             Metric(
                 name="reverse_kl",
                 value=counted.reverse_kl,
-                floor=perfect_kl(k, n),
+                floor=perfect_kl(k, n) + (perfect_kl(k, rows) if rows else 0.0),
                 unit="nats",
                 higher_is_better=False,
             ),

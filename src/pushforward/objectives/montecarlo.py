@@ -148,10 +148,21 @@ def median_interval(x: Float[Tensor, " n"]) -> Interval:
     """The median, between the order statistics that cover it with 95 %; all of the range if n is small."""
     ordered = x.sort().values
     n = len(ordered)
-    reach = Z95 * math.sqrt(n) / 2
-    low, high = max(0, math.floor(n / 2 - reach)), min(n - 1, math.ceil(n / 2 + reach) - 1)
+    low = _lowest_rank(n)
+    high = n - 1 - low
     unknown = torch.full_like(ordered[0], torch.nan)
     return Interval(ordered.quantile(0.5), ordered[low], ordered[max(low, high)], unknown)
+
+
+def _lowest_rank(n: int) -> int:
+    """The largest r with P(fewer than r + 1 of n fair coins show heads) ≤ 2.5 %, counted from 0; else 0."""
+    below, r = 0.0, -1
+    while r < n:
+        below += math.exp(math.lgamma(n + 1) - math.lgamma(r + 2) - math.lgamma(n - r) - n * math.log(2))
+        if below > 0.025:
+            break
+        r += 1
+    return max(0, r)
 
 
 def power_law_slope(n: Sequence[float] | Sequence[int], y: Sequence[float]) -> tuple[float, float]:

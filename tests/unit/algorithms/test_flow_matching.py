@@ -225,7 +225,15 @@ def test_evaluation_puts_the_datas_own_density_beside(short_training):
     assert any("2,000 of the 3,000 points" in note for note in result.notes)
 
 
-CODES = {"effective_draws", "monte_carlo_error", "kl", "active_units", "information", "aggregate_gap"}
+CODES = {
+    "effective_draws",
+    "monte_carlo_error",
+    "kl",
+    "active_units",
+    "information",
+    "information_upper",
+    "aggregate_gap",
+}
 
 
 def test_evaluation_of_images_is_in_bits_of_levels():

@@ -144,3 +144,15 @@ def test_a_slope_that_the_penalty_does_not_hold(slope, cure):
     finding = diagnose_slope([9.0, slope, slope, slope], weight=10.0)
     assert (finding is None) == (cure is None)
     assert cure is None or cure in finding.advice
+
+
+@pytest.mark.parametrize("apart", [0.5, 5.0, 40.0])
+def test_a_slope_that_the_penalty_itself_wants_is_held(apart):
+    """The best critic of data m apart has the slope 1 + m/2λ, however far that is from 1."""
+    weight = 0.5
+    slope = 1 + apart / (2 * weight)
+    gaps = [slope * apart] * 3
+    for one_sided in (False, True):
+        held = {"weight": weight, "one_sided": one_sided}
+        assert diagnose_slope([slope] * 3, **held, gaps=gaps) is None
+        assert diagnose_slope([4 * slope] * 3, **held, gaps=[0.1] * 3) is not None

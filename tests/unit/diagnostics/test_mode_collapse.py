@@ -179,3 +179,17 @@ def test_blurred_images_are_not_called_collapsed(reference):
     blurred = torch.nn.functional.avg_pool2d(kinds(1000, 1), 3, 1, 1, count_include_pad=False)
     collapse, _, _ = reference.measure(blurred)
     assert collapse.verdict == "none"
+
+
+@pytest.mark.parametrize("n", [30, 60, 100, 200, 300])
+def test_a_perfect_sampler_of_few_data_has_not_collapsed(n):
+    """As many samples as real rows: 2,500 of them beside 60 rows were all near-duplicates."""
+    from pushforward.data import Dataset
+    from pushforward.diagnostics.exam import Reference
+
+    verdicts = []
+    for seed in range(20):
+        generator = torch.Generator().manual_seed(seed)
+        real, drawn = (torch.randn(n, 2, generator=generator) for _ in range(2))
+        verdicts.append(Reference(Dataset.of(real), n).measure(drawn)[0].verdict)
+    assert verdicts.count("none") >= 19

@@ -62,3 +62,10 @@ def test_samples_of_the_data_do_not_oscillate(modes):
     expected = k / 2 * math.sqrt(2 / math.pi) * math.sqrt(2 * (1 / k) * (1 - 1 / k) / N)
     assert seen.turnover == pytest.approx(expected, rel=0.35)
     assert diagnose_oscillation(history) is None
+
+
+@pytest.mark.parametrize(("k", "n"), [(8, 2500), (25, 2500), (20, 200)])
+def test_the_turnover_of_samples_of_the_data_is_as_told(k, n):
+    generator = torch.Generator().manual_seed(0)
+    history = [torch.bincount(torch.randint(k, (n,), generator=generator), minlength=k) for _ in range(400)]
+    assert turnover(history) == pytest.approx(math.sqrt((k - 1) / (math.pi * n)), rel=0.05)

@@ -6,6 +6,7 @@ import time
 
 import pytest
 import torch
+from scipy.stats import binom
 from torch.distributions import Independent, Normal
 
 from pushforward.errors import UserError
@@ -116,6 +117,12 @@ def test_the_cost_is_the_time_per_draw():
 def test_the_median_lies_between_its_order_statistics():
     interval = median_interval(torch.arange(101.0).double())
     assert (interval.low, interval.value, interval.high) == (40, 50, 60)
+    for n in (5, 6, 9, 10, 17, 30, 101, 400):
+        interval = median_interval(torch.arange(n).double())
+        rank = int(interval.low)
+        assert interval.high == n - 1 - rank
+        assert rank == 0 or binom.cdf(rank, n, 0.5) <= 0.025  # covers at least 95 %
+        assert binom.cdf(rank + 1, n, 0.5) > 0.025  # and no rank further in does
     assert median_interval(torch.tensor([3.0]).double()).low == 3
 
 

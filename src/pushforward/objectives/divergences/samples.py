@@ -1,8 +1,8 @@
 """Transport distances between samples: exact, along random lines, and smoothed by entropy.
 
-Every one is in the unit of the points and can be differentiated by them. Of two samples of one distribution
-none is 0: W₁ of n points falls only as n^(-1/d) in d > 2 dimensions, along lines and with a fixed ε as
-n^(-1/2).
+Every one is in the unit of the points, (n, d) and (m, d), and can be differentiated by them. Integers and
+half precision are taken as numbers that hold a mean. Of two samples of one distribution none is 0: W₁ of n
+points falls only as n^(-1/d) in d > 2 dimensions, along lines and with a fixed ε as n^(-1/2).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from pushforward.errors import UserError
@@ -22,8 +22,9 @@ def distances(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float[Tensor,
     return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def w1_line(x: Float[Tensor, "*b n"], y: Float[Tensor, "*b m"]) -> Float[Tensor, "*b"]:
+def w1_line(x: Shaped[Tensor, "*b n"], y: Shaped[Tensor, "*b m"]) -> Float[Tensor, "*b"]:
     """W₁ of points on a line, by sorting: ∫ |F_x - F_y|, the mean of |x_(i) - y_(i)| where n = m."""
+    x, y = _fractions(x), _fractions(y)
     points = torch.cat([x, y], dim=-1)
     jumps = torch.cat([torch.full_like(x, 1 / x.shape[-1]), torch.full_like(y, -1 / y.shape[-1])], dim=-1)
     ordered, order = points.sort(dim=-1)
@@ -31,14 +32,14 @@ def w1_line(x: Float[Tensor, "*b n"], y: Float[Tensor, "*b m"]) -> Float[Tensor,
     return (between * ordered.diff(dim=-1)).sum(-1)
 
 
-def w1_samples(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float[Tensor, ""]:
+def w1_samples(x: Shaped[Tensor, "*n"], y: Shaped[Tensor, "*m"]) -> Float[Tensor, ""]:
     """W₁ of two sets of points, exactly: by sorting in one dimension, else by POT's network simplex.
 
     The simplex takes seconds for 2,000 points a side and grows faster than n². Differentiable: the plan is
     that of the best one, which a small move of the points does not change. Raises UserError for an empty
     set.
     """
-    _some_of_both(x, y)
+    x, y = _some_of_both(x, y)
     if x.shape[1] == 1:
         return w1_line(x[:, 0], y[:, 0])
     cost = distances(x, y)
@@ -47,7 +48,7 @@ def w1_samples(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float[Tensor
 
 
 def optimal_plan(
-    a: Float[Tensor, " n"], b: Float[Tensor, " m"], cost: Float[Tensor, "n m"]
+    a: Shaped[Tensor, " n"], b: Shaped[Tensor, " m"], cost: Shaped[Tensor, "i j"]
 ) -> Float[Tensor, "n m"]:
     """A cheapest plan that takes masses a to masses b, by POT's network simplex, without a graph.
 
@@ -55,7 +56,15 @@ def optimal_plan(
     """
     import ot  # seconds to import, so only when needed
 
-    if not torch.isclose(a.sum(), b.sum(), rtol=1e-5):
+    a, b, cost = _fractions(a), _fractions(b), _fractions(cost)
+    for name, mass in (("a", a), ("b", b)):
+        if not bool(torch.isfinite(mass).all()) or bool((mass < 0).any()) or not float(mass.sum()) > 0:
+            raise UserError(f"{name}: {_shown(mass)}; expected masses of at least 0, not all 0, all finite")
+    if cost.shape != (len(a), len(b)):
+        raise UserError(f"cost: shape {tuple(cost.shape)}; expected {(len(a), len(b))}, a row for each of a")
+    if not bool(torch.isfinite(cost).all()):
+        raise UserError("cost: some are NaN or infinite; expected finite costs")
+    if not torch.isclose(a.sum(), b.sum().to(a), rtol=1e-5):
         raise UserError(f"b: holds a mass of {float(b.sum()):g}; expected that of a, {float(a.sum()):g}")
     supply, demand, costs = (t.detach().double().cpu().numpy() for t in (a, b, cost))
     plan, log = ot.emd(supply, demand * (supply.sum() / demand.sum()), costs, numItermax=10**7, log=True)
@@ -65,8 +74,8 @@ def optimal_plan(
 
 
 def sliced_w1(
-    x: Float[Tensor, "n d"],
-    y: Float[Tensor, "m d"],
+    x: Shaped[Tensor, "*n"],
+    y: Shaped[Tensor, "*m"],
     *,
     projections: int = 200,
     directions: Float[Tensor, "d l"] | None = None,
@@ -76,15 +85,15 @@ def sliced_w1(
     A shift by m gives m E|u₁| for a direction u on the sphere: 2m/π in two dimensions, the less the more
     there are. directions: unit vectors, instead of random ones. Rabin et al. 2012; Bonneel et al. 2015.
     """
-    _some_of_both(x, y)
+    x, y = _some_of_both(x, y)
     if directions is None:
         directions = torch.nn.functional.normalize(torch.randn(x.shape[1], projections).to(x), dim=0)
     return w1_line((x @ directions).T, (y @ directions).T).mean()
 
 
 def sinkhorn_divergence(
-    x: Float[Tensor, "n d"],
-    y: Float[Tensor, "m d"],
+    x: Shaped[Tensor, "*n"],
+    y: Shaped[Tensor, "*m"],
     *,
     epsilon: float,
     cost: Callable[[Tensor, Tensor], Tensor] = distances,
@@ -98,7 +107,7 @@ def sinkhorn_divergence(
     cost: (n, d), (m, d) -> (n, m). tolerance: of the potentials, in units of epsilon. Differentiable, through
     one last iteration. Raises UserError where the iterations do not suffice.
     """
-    _some_of_both(x, y)
+    x, y = _some_of_both(x, y)
     if not epsilon > 0:
         raise UserError(
             f"epsilon: {epsilon}; expected a positive number in the unit of the cost, such as 0.1"
@@ -147,7 +156,26 @@ def _entropic_transport(
     return softmin(cost(x, y.detach()), g, epsilon).mean() + softmin(cost(y, x.detach()), f, epsilon).mean()
 
 
-def _some_of_both(x: Tensor, y: Tensor) -> None:
+def _some_of_both(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Both as fractions. Raises UserError for no points, other dimensions, or numbers that are none."""
     for name, points in (("x", x), ("y", y)):
+        if points.ndim != 2 or not points.shape[1]:
+            raise UserError(f"{name}: shape {tuple(points.shape)}; expected points, (n, d)")
         if not len(points):
             raise UserError(f"{name}: no points; expected at least one, (n, d)")
+        if points.is_floating_point() and not bool(torch.isfinite(points).all()):
+            raise UserError(f"{name}: some numbers are NaN or infinite; expected finite points")
+    if x.shape[1] != y.shape[1]:
+        raise UserError(f"y: points of {y.shape[1]} numbers, but x has points of {x.shape[1]}; give the same")
+    return _fractions(x), _fractions(y)
+
+
+def _fractions(x: Tensor) -> Tensor:
+    """Integers and half precision as numbers that hold a mean: 1/n of an integer would be 0."""
+    if not x.is_floating_point():
+        return x.to(torch.float64)
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def _shown(mass: Tensor) -> str:
+    return ", ".join(f"{v:g}" for v in mass[:4].tolist()) + (", …" if len(mass) > 4 else "")

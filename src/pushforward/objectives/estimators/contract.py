@@ -43,6 +43,8 @@ from torch.distributions import (
 
 from pushforward.errors import UserError
 
+SURE = 1e5  # a logit whose sigmoid is 0 or 1 in any precision
+
 Function = Callable[[Tensor], Tensor]
 Samples = int | Tensor
 
@@ -109,6 +111,11 @@ def parameters_of(factors: Distribution) -> dict[str, Tensor]:
     return {name: getattr(factors, name) for name in PARAMETERS.get(type(factors), ())}
 
 
+def _finite(name: str, p: Tensor) -> Tensor:
+    """Logits that are infinite as ones that are as sure: ∞ times a probability of 0 would be NaN."""
+    return p.clamp(-SURE, SURE) if name == "logits" else p
+
+
 def unchecked(family: type[Distribution], **parameters: Tensor) -> Distribution:
     """A distribution whose parameters are not looked at: a check waits for the device.
 
@@ -138,7 +145,7 @@ def lift(dist: Distribution, samples: Samples, *, jacobians: bool) -> Lifted:
     if not held:
         q = dist.expand(torch.Size((n, *dist.batch_shape)))
         return Lifted(q, unwrap(q)[0], {}, None, dist.batch_shape, n)
-    parameters = {name: full_precision(p).expand(n, *p.shape) for name, p in held.items()}
+    parameters = {name: _finite(name, full_precision(p)).expand(n, *p.shape) for name, p in held.items()}
     lifted = unchecked(type(factors), **parameters)
     dtype = next(iter(held.values())).dtype
     q = Independent(lifted, dims, validate_args=False) if dims else lifted

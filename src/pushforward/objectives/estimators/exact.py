@@ -29,8 +29,9 @@ from pushforward.objectives.estimators.table import check
 def exact(f: Function, samples: Samples, dist: Distribution, *, jacobians: bool = False) -> Estimate:
     """∇ E_q[f(z)] by summing over all z in one call of f; differentiable as often as f is.
 
-    samples: the number of draws is not used, since nothing is drawn; Jacobians have one row. Raises
-    UserError for distributions that are not finite, or too large to enumerate.
+    samples: the number of draws is not used, since nothing is drawn; Jacobians have one row. A distribution
+    made of `probs` that are 0 or 1 exactly has no gradient there: torch clamps them to the inside before it
+    takes their logarithm. Raises UserError for distributions that are not finite, or too large to enumerate.
     """
     check("exact", samples, dist)
     q = lift(dist, 1, jacobians=jacobians)
