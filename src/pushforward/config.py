@@ -14,8 +14,10 @@ import yaml
 
 from pushforward.errors import UserError, did_you_mean
 from pushforward.methods import METHODS, find_method, migrate, recipe_class
+from pushforward.reading import Damaged, read_text
 from pushforward.streams import DATA, option_of, streams_of
 
+MAX_CONFIG, MAX_DEPTH = 2**20, 20  # bytes, levels
 # Options that hold a value for each name, and are given one at a time: --lr.PLAYER. Field -> option, name.
 BY_NAME = {"data_of": ("data", "STREAM"), "test_of": ("test", "STREAM"), "lr_of": ("lr", "PLAYER")}
 
@@ -175,14 +177,32 @@ def default_train(recipe: Any, **given: Any) -> TrainOptions:
 def read_config(path: Path) -> RunConfig:
     """Read a YAML file as `train --print-config` prints it. Raises UserError naming the field at fault."""
     try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise UserError(f"--config: cannot read {path} ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"--config: {path} is not YAML ({' '.join(str(error).split())})") from error
+        content = yaml.load(read_text(path, most=MAX_CONFIG), Loader=_Plain)
+    except Damaged as error:
+        raise UserError(f"--config: {error}") from error
+    except RecursionError as error:
+        raise UserError(f"--config: {path} is nested too deep; expected train and options") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise UserError(f"--config: {path} is not YAML ({' '.join(str(error).split())[:200]})") from error
     if not isinstance(content, Mapping):
         raise UserError(f"--config: {path} holds no mapping; expected method, train and options")
     return config_from(content, where=str(path))
+
+
+class _Plain(yaml.SafeLoader):
+    """YAML without aliases, by which a small file grows without end, and nested as deep as options are."""
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it has an alias (*name); write the value out")
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"it is nested deeper than {MAX_DEPTH}")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 def config_from(content: Mapping[str, Any], *, where: str) -> RunConfig:

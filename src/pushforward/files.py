@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from pushforward.reading import Damaged, read_lines
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -32,14 +35,14 @@ def fsync(path: Path) -> None:
 class MetricsLog:
     """`metrics.jsonl`: one row a logged step, appended and flushed."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, schema: str = "MetricsRow") -> None:
+        self.path, self.schema = path, schema
 
     def cut_back(self, step: int) -> None:
         """Drop rows after `step`, and a last row that a kill left unfinished."""
         if not self.path.exists():
             return
-        kept = [json.dumps(row) + "\n" for row in read_metrics(self.path) if row["step"] <= step]
+        kept = [json.dumps(row) + "\n" for row in read_metrics(self.path, self.schema) if row["step"] <= step]
         write_durably(self.path, "".join(kept).encode())
 
     def clear(self) -> None:
@@ -49,7 +52,7 @@ class MetricsLog:
     @property
     def last_step(self) -> int:
         """The step of the last row; 0 where there is none."""
-        return max((row["step"] for row in read_metrics(self.path)), default=0)
+        return max((row["step"] for row in read_metrics(self.path, self.schema)), default=0)
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Add a row."""
@@ -57,12 +60,13 @@ class MetricsLog:
             file.write(json.dumps(row) + "\n")
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The whole rows of a metrics file; an unfinished last one is left out."""
-    rows = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            break
+def read_metrics(path: Path, schema: str = "MetricsRow") -> list[dict[str, Any]]:
+    """The whole rows of a metrics file; an unfinished last one is left out, and damaged ones with a note."""
+    try:
+        rows, damaged = read_lines(path, schema)
+    except Damaged as error:
+        warnings.warn(f"{error}; it is left out", stacklevel=2)
+        return []
+    if damaged:
+        warnings.warn(f"{path}: {damaged} damaged rows are left out", stacklevel=2)
     return rows

@@ -5,6 +5,7 @@ What each file holds is a table in docs/design.md. Who writes or reads one asks 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,7 +125,22 @@ class RunFolder:
     @property
     def begun(self) -> bool:
         """Whether there is a checkpoint to go on from."""
-        return any(self.checkpoints.glob("step-*"))
+        return bool(checkpoints_in(self.checkpoints))
+
+
+def checkpoints_in(root: Path) -> list[Path]:
+    """The folders step-NNNNNNN, and no others: not "step-0000100 (copy)"."""
+    if not root.is_dir():
+        return []
+    return [path for path in root.iterdir() if re.fullmatch(r"step-\d+", path.name) and path.is_dir()]
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures step-NNNNNNN.png of a folder, in the order of their steps."""
+    if not folder.is_dir():
+        return []
+    found = [path for path in folder.iterdir() if re.fullmatch(r"step-\d+\.png", path.name)]
+    return sorted(found, key=lambda path: int(path.stem.removeprefix("step-")))
 
 
 def _of(game: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pushforward.evaluation.outcome import Metric
 from pushforward.files import write_durably
+from pushforward.reading import read_json
 from pushforward.run_folder import RunFolder
 
 
@@ -32,7 +33,7 @@ def read_kept(run: Path) -> Kept | None:
     path = RunFolder(run).evaluation
     if not path.is_file():
         return None
-    content = json.loads(path.read_text())
+    content = read_json(path, "Evaluation")
     try:
         metrics = tuple(Metric(**metric) for metric in content["metrics"])
         return Kept(int(content["step"]), int(content["n"]), metrics)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -11,11 +12,13 @@ from typing import Any, Literal
 import torch
 from safetensors.torch import load_file, save
 
+from pushforward.config import validated
 from pushforward.core import Algorithm, Selector, Snapshot
 from pushforward.errors import UserError
 from pushforward.files import write_durably
 from pushforward.methods import migrate, recipe_class
 from pushforward.models.model import Model, shapes_of
+from pushforward.reading import Damaged, read_json
 from pushforward.run_folder import RunFolder
 from pushforward.streams import build
 from pushforward.training.checkpoint import split_state
@@ -51,7 +54,10 @@ def load(run: str | Path, *, which: Which = "last", device: str | torch.device =
     about = _about(folder, run)
     about["method"], about["options"] = migrate(about["method"], about["options"])
     kind = recipe_class(about["method"])
-    algorithm = build(kind(**_tuples(kind, about["options"])), shapes_of(about))
+    where = f"RUN: {RunFolder(folder).model}: options."
+    options = _tuples(kind, about["options"])
+    recipe = validated(kind, options, where) if dataclasses.is_dataclass(kind) else kind(**options)
+    algorithm = build(recipe, shapes_of(about))
     try:
         tensors = load_file(RunFolder(folder).weights)
         _fill(algorithm, {**tensors, **about["extra"]})
@@ -79,7 +85,7 @@ class Best:
     def __init__(self, run: Path, selector: Selector, about: Mapping[str, Any]) -> None:
         self.folder, self.selector, self.about = RunFolder(run).best.path, selector, about
         path = RunFolder(self.folder).model
-        self.value: float | None = json.loads(path.read_text())["value"] if path.is_file() else None
+        self.value: float | None = _best_so_far(path)
 
     def consider(self, snapshot: Snapshot, metrics: Mapping[str, float]) -> None:
         """Keep the model as it is now if it is better than what is kept. metrics: of all observers."""
@@ -89,6 +95,17 @@ class Best:
         self.value = value
         best = {"metric": self.selector.metric, "value": value, "step": snapshot.clock.step}
         publish(self.folder, snapshot.algorithm, {**self.about, **best})
+
+
+def _best_so_far(path: Path) -> float | None:
+    if not path.exists():
+        return None
+    try:
+        value: float = read_json(path, "BestAbout")["value"]
+    except Damaged as error:
+        warnings.warn(f"{error}; the next validation chooses the best weights anew", stacklevel=2)
+        return None
+    return value
 
 
 def _fill(algorithm: Algorithm, state: dict[str, Any]) -> None:
@@ -109,15 +126,22 @@ def _about(folder: Path, run: str | Path) -> dict[str, Any]:
             f"RUN: {run} is no run folder: it has no model.json; expected one that `pushforward train` made"
         )
     try:
-        about: dict[str, Any] = json.loads(path.read_text())
-    except ValueError as error:
-        raise UserError(f"RUN: {path} is damaged ({error})") from error
-    if about.get("format") != FORMAT:
-        raise UserError(f"RUN: {path} has format {about.get('format')}; this version reads {FORMAT}")
+        about: dict[str, Any] = read_json(path, "About")
+    except Damaged as error:
+        raise UserError(
+            f"RUN: {error}; `pushforward train --resume` writes it anew from a checkpoint, where there is one"
+        ) from error
+    if about["format"] != FORMAT:
+        raise UserError(
+            f"RUN: {path} has format {about['format']}, and this version reads {FORMAT}; take the version of "
+            "pushforward that wrote it"
+        )
+    if (about.get("shape") is None) == (about.get("shapes") is None):
+        raise UserError(f"RUN: {path} says no shape of its data; it is damaged")
     return about
 
 
 def _tuples(kind: type[Any], options: dict[str, Any]) -> dict[str, Any]:
     """JSON has no tuples: give back to each field what its default is."""
-    defaults = {f.name: f.default for f in dataclasses.fields(kind)}
+    defaults = {f.name: f.default for f in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else {}
     return {k: tuple(v) if isinstance(defaults.get(k), tuple) else v for k, v in options.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from pushforward.core import Finding, Observer
 from pushforward.files import write_durably
+from pushforward.reading import Damaged, read_json
 
 
 class FindingsFile:
@@ -67,5 +69,12 @@ def read_findings(path: Path) -> list[Finding]:
 
 
 def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
-    content: dict[str, list[dict[str, Any]]] = json.loads(path.read_text()) if path.is_file() else {}
+    """What is there; nothing, with a note, where the file is damaged: the next look writes it anew."""
+    if not path.exists():
+        return {}
+    try:
+        content: dict[str, list[dict[str, Any]]] = read_json(path, "Findings")
+    except Damaged as error:
+        warnings.warn(f"{error}; it is left out", stacklevel=2)
+        return {}
     return content

@@ -7,6 +7,8 @@ from typing import Any
 
 from pushforward.files import MetricsLog, read_metrics
 
+LOOK = "LookRow"
+
 
 class History:
     """Rows of a JSON-lines file, oldest first, up to the step that a run is at.
@@ -16,8 +18,8 @@ class History:
 
     def __init__(self, path: Path, step: int) -> None:
         self.step = step
-        self._log = MetricsLog(path)
-        rows = read_metrics(path)
+        self._log = MetricsLog(path, LOOK)
+        rows = read_metrics(path, LOOK)
         self.rows = [row for row in rows if row["step"] < step]
         if len(self.rows) < len(rows):
             self._log.cut_back(step - 1)

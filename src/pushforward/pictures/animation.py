@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
+
+from pushforward.run_folder import pictures_in
 
 MILLISECONDS = 150  # a frame is shown
 LAST = 2500  # the last one
@@ -16,8 +18,8 @@ WIDEST = 560  # pixels
 def frames_until(folder: Path, step: int) -> list[Path]:
     """Pictures step-NNNNNNN.png of a folder in order; those of later steps were undone, and are removed."""
     kept = []
-    for path in sorted(folder.glob("step-*.png")):
-        if int(re.sub(r"\D", "", path.stem)) > step:
+    for path in pictures_in(folder):
+        if int(path.stem.removeprefix("step-")) > step:
             path.unlink()
         else:
             kept.append(path)
@@ -28,9 +30,14 @@ def animate(frames: Sequence[Path], out: Path, *, milliseconds: int = MILLISECON
     """Write pictures of one size as a GIF that loops, in one step; wide ones are reduced."""
     pictures = []
     for path in frames:
-        with Image.open(path) as file:
-            file.load()
-            pictures.append(file if file.mode == "P" else _fitted(file))
+        try:
+            with Image.open(path) as file:
+                file.load()
+                pictures.append(file if file.mode == "P" else _fitted(file))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            warnings.warn(f"{path} is left out of the animation ({error})", stacklevel=2)
+    if not pictures:
+        return
     durations = [milliseconds] * (len(pictures) - 1) + [LAST]
     partial = out.with_name(f".partial-{out.name}")
     first, *rest = pictures

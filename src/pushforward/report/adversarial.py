@@ -42,7 +42,9 @@ def mode_bars(facts: Facts) -> list[ModeBars]:
 
 
 def _bars(facts: Facts, game: str) -> ModeBars | None:
-    rows = [row for row in read_metrics(RunFolder(facts.folder).diagnosis(game)) if row.get("modes")]
+    rows = [
+        row for row in read_metrics(RunFolder(facts.folder).diagnosis(game), "LookRow") if row.get("modes")
+    ]
     if not rows:
         return None
     counts, due = rows[-1]["modes"], rows[-1]["due"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from pushforward.files import read_metrics
 from pushforward.models.model import Model
 from pushforward.models.store import load
 from pushforward.observers.findings import read_findings
+from pushforward.reading import Damaged, read_json
 from pushforward.run_folder import RunFolder
 from pushforward.runs.data import load_data, prepared, read_run
 from pushforward.runs.places import moved
@@ -101,11 +102,11 @@ def read_facts(folder: Path, *, elsewhere: str | None = None) -> Facts:
     return Facts(
         folder,
         config,
-        read_metrics(RunFolder(folder).metrics),
+        _rows(folder, notes),
         finished=RunFolder(folder).finished,
         running=_running(RunFolder(folder).lock),
         findings=_findings(folder, notes),
-        best=_json(RunFolder(folder).best.model),
+        best=_json(RunFolder(folder).best.model, notes),
         model=model,
         data=data,
         evaluation=evaluation,
@@ -217,16 +218,27 @@ def _of_stream(config: RunConfig, splits: Splits) -> StreamData:
 
 def _findings(folder: Path, notes: list[str]) -> list[Finding]:
     order = {"critical": 0, "warning": 1, "info": 2}
-    try:
-        return sorted(read_findings(RunFolder(folder).findings), key=lambda f: order.get(f.severity, 3))
-    except (ValueError, TypeError) as error:
-        notes.append(f"findings.json is damaged ({error})")
-        return []
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = read_findings(RunFolder(folder).findings)
+    notes += [str(note.message) for note in told]
+    return sorted(found, key=lambda f: order.get(f.severity, 3))
 
 
-def _json(path: Path) -> dict[str, Any] | None:
+def _rows(folder: Path, notes: list[str]) -> list[dict[str, Any]]:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        rows = read_metrics(RunFolder(folder).metrics)
+    notes += [str(note.message) for note in told]
+    return rows
+
+
+def _json(path: Path, notes: list[str]) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError):
+        content: dict[str, Any] = read_json(path, "BestAbout")
+    except Damaged as error:
+        notes.append(str(error))
         return None
     return content

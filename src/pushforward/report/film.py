@@ -12,7 +12,7 @@ from PIL import Image
 from pushforward.core import to_float
 from pushforward.pictures.points import without_axes
 from pushforward.report.inline import data_uri, reduced, tiled
-from pushforward.run_folder import RunFolder
+from pushforward.run_folder import RunFolder, pictures_in
 
 FRAMES = 8
 FILM_SIDE = 4  # images a side of one frame, out of the 8 of a samples/step-*.png
@@ -29,7 +29,7 @@ class Frame:
 
 def film(folder: Path, size: tuple[int, ...] | None, *, but: int | None = None) -> list[Frame]:
     """Sample pictures of the training, at most FRAMES, evenly spread; but the last one if of step `but`."""
-    paths = sorted(RunFolder(folder).samples.glob("step-*.png"))
+    paths = pictures_in(RunFolder(folder).samples)
     if len(paths) > 1 and _step(paths[-1]) - _step(paths[-2]) < 0.2 * (_step(paths[1]) - _step(paths[0])):
         del paths[-2]  # taken just before the end
     if paths and _step(paths[-1]) == but:
@@ -41,7 +41,7 @@ def film(folder: Path, size: tuple[int, ...] | None, *, but: int | None = None) 
         try:
             with Image.open(path) as file:
                 frames.append(Frame(_step(path), data_uri(_corner(file, size))))
-        except (OSError, SyntaxError):
+        except (OSError, ValueError, SyntaxError, RuntimeError, Image.DecompressionBombError):
             continue
     return frames
 

@@ -21,6 +21,7 @@ from pushforward.errors import RunFailed, Stopped, UserError
 from pushforward.files import read_metrics, write_durably
 from pushforward.models.store import described, load, publish
 from pushforward.randomness import aside
+from pushforward.reading import Damaged, read_json
 from pushforward.run_folder import RunFolder
 from pushforward.runs.card import model_card
 from pushforward.runs.data import Prepared
@@ -51,7 +52,12 @@ StartComponent = Callable[[RunConfig, Path, Prepared, Weighting], ComponentRun]
 def read_mixture(folder: Path) -> dict[str, Any] | None:
     """`mixture.json` of a run folder; None where it has none."""
     path = RunFolder(folder).mixture
-    content: dict[str, Any] | None = json.loads(path.read_text()) if path.is_file() else None
+    if not path.exists():
+        return None
+    try:
+        content: dict[str, Any] = read_json(path, "Mixture")
+    except Damaged as error:
+        raise UserError(f"--resume: {error}; start a new run with `pushforward train`") from error
     return content
 
 

@@ -63,7 +63,7 @@ def recorded_identity(folder: Path) -> Mapping[str, Any] | None:
         return mixture["identity"]
     if not RunFolder(folder).begun:
         return None
-    recorded = newest_checkpoint(RunFolder(folder).checkpoints)[1].values["identity"]
+    recorded = newest_checkpoint(RunFolder(folder).checkpoints, schema="Values")[1].values["identity"]
     method, options = migrate(recorded["method"], recorded["options"])
     return {**recorded, "method": method, "options": options}
 

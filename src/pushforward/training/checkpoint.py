@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,12 @@ from torch import Tensor
 
 from pushforward.errors import UserError
 from pushforward.files import fsync, write_durably
+from pushforward.reading import read_json
+from pushforward.run_folder import checkpoints_in
 
 KEEP = 2
 _MANIFEST = "manifest.json"
+_VALUES = "values.json"
 
 
 @dataclass(frozen=True)
@@ -63,28 +67,37 @@ def save_checkpoint(root: Path, step: int, checkpoint: Checkpoint) -> Path:
     return final
 
 
-def newest_checkpoint(root: Path) -> tuple[Path, Checkpoint]:
-    """The newest checkpoint whose checksums hold. Raises UserError when there is none."""
+def newest_checkpoint(root: Path, *, schema: str = "Anything") -> tuple[Path, Checkpoint]:
+    """The newest checkpoint whose checksums hold and whose values are as the schema says.
+
+    Those that it leaves out are told in a warning. Raises UserError when there is none.
+    """
     faults = []
     for folder in reversed(_folders(root)):
         try:
-            return folder, read_checkpoint(folder)
-        except (OSError, ValueError) as error:
-            faults.append(f"{folder.name}: {error}")
+            checkpoint = read_checkpoint(folder, schema=schema)
+        except Exception as error:  # safetensors' own error type is not public
+            faults.append(f"{folder.name}: {' '.join(str(error).split())[:200]}")
+            continue
+        if faults:
+            warnings.warn(f"left out {'; '.join(faults)}; going on from {folder.name}", stacklevel=2)
+        return folder, checkpoint
     detail = "; ".join(faults) or "the folder holds none"
     raise UserError(
         f"--resume: no whole checkpoint in {root} ({detail}); start a new run with `pushforward train`"
     )
 
 
-def read_checkpoint(folder: Path) -> Checkpoint:
+def read_checkpoint(folder: Path, *, schema: str = "Anything") -> Checkpoint:
     """Read and verify one checkpoint. Raises ValueError for content that does not match its manifest."""
-    manifest: dict[str, str] = json.loads((folder / _MANIFEST).read_text())
+    manifest: dict[str, str] = read_json(folder / _MANIFEST, "Manifest")
+    if _VALUES not in manifest:
+        raise ValueError(f"its manifest lacks {_VALUES}")
     for name, expected in manifest.items():
-        if _sha256(folder / name) != expected:
+        if Path(name).name != name or _sha256(folder / name) != expected:
             raise ValueError(f"{name} does not match its checksum")
     tensors = {p.stem: load_file(p) for p in folder.glob("*.safetensors") if p.name in manifest}
-    return Checkpoint(tensors, json.loads((folder / "values.json").read_text()))
+    return Checkpoint(tensors, read_json(folder / _VALUES, schema))
 
 
 def split_state(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -119,8 +132,7 @@ def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _folders(root: Path) -> list[Path]:
     """Checkpoints from the oldest to the newest; by number, since names grow longer."""
-    folders = [p for p in root.glob("step-*") if p.is_dir()] if root.is_dir() else []
-    return sorted(folders, key=lambda p: int(p.name.removeprefix("step-")))
+    return sorted(checkpoints_in(root), key=lambda p: int(p.name.removeprefix("step-")))
 
 
 def _prune(root: Path, *, keep: Path) -> None:

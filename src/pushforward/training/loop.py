@@ -20,7 +20,6 @@ from pushforward.training.checkpoint import (
     Checkpoint,
     newest_checkpoint,
     optimizer_state,
-    restore_optimizer,
     save_checkpoint,
     split_state,
 )
@@ -31,6 +30,7 @@ from pushforward.training.observing import collected, refuse_equal_names
 from pushforward.training.optim import Averages, build_optimizers, set_rates
 from pushforward.training.precision import forward_context
 from pushforward.training.ranks import align, gather_local, local_bytes, own_state, refuse_other_number
+from pushforward.training.restoring import restore_tensors
 from pushforward.training.settings import Hooks, LoopSettings, Source
 from pushforward.training.steps import Stepper
 
@@ -256,7 +256,7 @@ class Trainer:
 
         `laid_out` then is how many steps it was to have, and `lost` how many were done after it.
         """
-        path, checkpoint = newest_checkpoint(RunFolder(self.folder).checkpoints)
+        path, checkpoint = newest_checkpoint(RunFolder(self.folder).checkpoints, schema="Values")
         refuse_other_number(self.algorithm, self.world, checkpoint.values, path)
         self.restore(checkpoint)
         self.lost = max(0, self.log.last_step - self.clock.step)
@@ -271,10 +271,7 @@ class Trainer:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Put back weights, moments, averages, clock, data position and random streams."""
         tensors, values = checkpoint.tensors, checkpoint.values
-        self.algorithm.load_state_dict(own_state(tensors, values, rank=self.world.rank))
-        for name, optimizer in self.optimizers.items():
-            restore_optimizer(optimizer, tensors.get(f"optimizer-{name}", {}))
-        self.averages.restore(tensors.get("averages", {}))
+        restore_tensors(self, tensors, own_state(tensors, values, rank=self.world.rank))
         was = Clock(**values["clock"])
         self.laid_out = was.steps if was.step else None
         self.clock.step, self.clock.images, self.clock.scheduled = was.step, was.images, was.scheduled

@@ -21,7 +21,7 @@ def steps_in(trainer: Trainer, minutes: float) -> int:
 
     They are undone so that a run of so many minutes equals the run of the step count it was given.
     """
-    _, start = newest_checkpoint(RunFolder(trainer.folder).checkpoints)
+    _, start = newest_checkpoint(RunFolder(trainer.folder).checkpoints, schema="Values")
     trainer.algorithm.train()
     seconds = []
     for _ in range(TIMED_STEPS):

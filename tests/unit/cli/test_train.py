@@ -101,7 +101,7 @@ def test_method_help_names_its_options(capsys):
         (["train", "--resume", "nowhere"], "there is no folder nowhere"),
         (["train", "--resume", "empty"], "no run folder: it has no config.yaml"),
         (["train", "--resume"], "--resume: no value given"),
-        (["train", "--config", "none.yaml"], "--config: cannot read none.yaml"),
+        (["train", "--config", "none.yaml"], "--config: none.yaml cannot be read"),
         (
             ["train", "--config", "wrong.yaml"],
             "train.stepz: there is no such option; perhaps you meant 'steps'",

@@ -152,7 +152,7 @@ def test_damaged_files_are_told_and_left_out(copied):
     with (copied / "metrics.jsonl").open("a") as file:
         file.write(json.dumps({"step": 21, "loss/vae": None, "info/kl": float("nan")}) + '\n{"step": 2')
     words = Reader(write_report(copied).read_text()).words
-    assert "Findings.json is damaged" in words
+    assert "findings.json is damaged" in words
     assert "The model could not be loaded" in words
 
 
