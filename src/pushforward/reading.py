@@ -10,12 +10,9 @@ import json
 import math
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pushforward.text import printable
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
 MAX_BYTES = 2**26
 MAX_LINE = 2**20
@@ -99,9 +96,9 @@ def _check(content: Any, schema: str, name: str) -> None:
 
     from pushforward import schemas
 
-    kind: type[BaseModel] = getattr(schemas, schema)
+    kind: Any = getattr(schemas, schema)
     try:
-        kind.model_validate(content)
+        (kind.validate_python if isinstance(kind, pydantic.TypeAdapter) else kind.model_validate)(content)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"][:3]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 Step = Annotated[int, Field(ge=0, le=10**15)]
 Side = Annotated[int, Field(ge=1, le=10**7)]
@@ -73,10 +73,6 @@ class FindingRow(BaseModel):
     command: str = ""
 
 
-class Findings(RootModel[dict[str, list[FindingRow]]]):
-    """`findings.json`."""
-
-
 class MetricRow(_Open):
     """A figure of an evaluation."""
 
@@ -91,10 +87,6 @@ class Evaluation(_Open):
     step: Step
     n: Step
     metrics: list[MetricRow]
-
-
-class Manifest(RootModel[dict[str, str]]):
-    """A checkpoint's checksums."""
 
 
 class ClockValues(BaseModel):
@@ -121,11 +113,17 @@ class Values(_Open):
     extra: dict[str, Any]
 
 
-class Anything(RootModel[dict[str, Any]]):
-    """Values of whoever uses checkpoints for something else."""
-
-
 class Mixture(_Open):
     """`mixture.json`."""
 
     identity: dict[str, Any]
+
+
+Findings = TypeAdapter(dict[str, list[FindingRow]])
+"""`findings.json`, by observer."""
+
+Manifest = TypeAdapter(dict[str, str])
+"""A checkpoint's checksums, by file."""
+
+Anything = TypeAdapter(dict[str, Any])
+"""Values of whoever uses checkpoints for something else."""
