@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from pushforward.cli.mistakes import in_plain_words, without_none
 from pushforward.errors import UserError
 
 T = TypeVar("T")
@@ -18,9 +20,9 @@ def parse(kind: type[T], argv: Sequence[str], *, prog: str, description: str, de
     import tyro
 
     extra: dict[str, Any] = {} if default is None else {"default": default}
-    errors = io.StringIO()
+    errors, told = _Captured(), _Captured()
     try:
-        with contextlib.redirect_stderr(errors):
+        with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(told):
             return tyro.cli(
                 kind,
                 args=list(argv),
@@ -31,8 +33,25 @@ def parse(kind: type[T], argv: Sequence[str], *, prog: str, description: str, de
             )
     except SystemExit as stop:
         if not stop.code:
+            print(_drawn(without_none(told.getvalue())), end="")
             raise
-        raise UserError(f"{_one_line(errors.getvalue())} (see pushforward {prog} --help)") from None
+        said = in_plain_words(_one_line(errors.getvalue()))
+        raise UserError(f"{said} (see pushforward {prog} --help)") from None
+
+
+class _Captured(io.StringIO):
+    """Text that is drawn with the boxes of Unicode, whatever the terminal can show."""
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """One that has them."""
+        return "utf-8"
+
+
+def _drawn(text: str) -> str:
+    """With lines of ASCII where standard output has no others."""
+    unicode = (sys.stdout.encoding or "").lower().replace("_", "-") in ("utf-8", "utf8")
+    return text if unicode else text.translate(str.maketrans("│╭╮╰╯─", "|++++-"))
 
 
 def _one_line(box: str) -> str:

@@ -58,7 +58,7 @@ class TrainingDisplay:
             self._started = (now, clock.step)
         self._last = clock.step
         seconds, steps = now - self._started[0], clock.step - self._started[1]
-        rate = f"{steps / seconds:,.0f} steps/s" if steps and seconds else ""
+        rate = _rate(steps / seconds) if steps and seconds else ""
         self._next_line = now + (0.25 if self.live else LINE_EVERY_S)
         if self.live:
             self._bar.update(
@@ -67,7 +67,7 @@ class TrainingDisplay:
         elif steps:
             left = (clock.steps - clock.step) * seconds / steps
             self.console.print(
-                f"step {clock.step:,}/{clock.steps:,}  {rate}  {left:,.0f} s left  {self._figures}".rstrip(),
+                f"step {clock.step:,}/{clock.steps:,}  {rate}  {_time(left)} left  {self._figures}".rstrip(),
                 highlight=False,
                 soft_wrap=True,
             )
@@ -85,3 +85,18 @@ class TrainingDisplay:
             self.console.print(
                 as_options(printable_lines(line)), highlight=False, markup=False, soft_wrap=True
             )
+
+
+def _rate(steps_a_second: float) -> str:
+    """Steps a second, or seconds a step where these are less than one."""
+    if steps_a_second < 1:
+        return f"{1 / steps_a_second:,.1f} s/step"
+    return f"{steps_a_second:,.{1 if steps_a_second < 10 else 0}f} steps/s"
+
+
+def _time(seconds: float) -> str:
+    """In the two largest units: 45 s, 12 min, 3 h 20 min."""
+    if seconds < 90:
+        return f"{seconds:,.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60} min"

@@ -136,8 +136,8 @@ def diagnose_mode_collapse(
     names: of the modes. what: what they are called. command: the remedy. It is as sure as chance is
     improbable, at most 99 %, and 90 % where the verdict rests on the spread or on duplicates alone.
     """
-    if collapse.verdict == "none":
-        return None
+    if collapse.verdict == "none" or (len(collapse.counts) < 2 and collapse.verdict == "partial"):
+        return None  # of a single cell none is left out
     k, n = len(collapse.counts), int(collapse.counts.sum())
     complete = collapse.verdict == "complete"
     evidence = (

@@ -170,7 +170,7 @@ def test_two_games_are_trained_diagnosed_and_reported(run):
     assert {"loss/judge_a", "loss/make_b", "info/b/distance", "info/b/penalty"} <= logged
     for name in "ab":
         assert {f"metric/{name}/modes", f"metric/{name}/generator_gradient"} <= logged
-        assert len(read_metrics(run / f"diagnosis-{name}.jsonl")) == 6
+        assert len(read_metrics(run / f"diagnosis-{name}.jsonl", "LookRow")) == 6
         assert len(list((run / "samples" / f"frames-{name}").glob("*.png"))) == 3
         assert (run / "samples" / f"animation-{name}.gif").is_file()
     assert "info/distance" not in logged
@@ -192,7 +192,9 @@ def test_two_games_are_resumed_with_their_histories(run, tmp_path):
     main(["train", "--resume", str(cut), "--steps", "6"])
     assert (cut / "model.safetensors").read_bytes() == (run / "model.safetensors").read_bytes()
     for name in "ab":
-        assert [r["step"] for r in read_metrics(cut / f"diagnosis-{name}.jsonl")] == list(range(1, 7))
+        assert [r["step"] for r in read_metrics(cut / f"diagnosis-{name}.jsonl", "LookRow")] == list(
+            range(1, 7)
+        )
 
 
 def test_figures_of_two_games_have_panels_of_their_own():
