@@ -83,6 +83,7 @@ class TrainOptions:
         for name, (value, least) in at_least.items():
             if value is not None and value < least:
                 raise UserError(f"`{name}`: {value}; expected at least {least}")
+        self._check_most()
         if self.minutes is not None and not 0 < self.minutes < math.inf:
             raise UserError(f"`minutes`: {self.minutes}; expected a positive number")
         if not 0 <= self.seed < 2**62:
@@ -94,6 +95,14 @@ class TrainOptions:
         for player, rate in self.lr_of.items():
             if not rate > 0:
                 raise UserError(f"`lr.{player}`: {rate}; expected a positive number")
+
+    def _check_most(self) -> None:
+        at_most = {"steps": (self.steps, 10**12), "batch_size": (self.batch_size, 10**9)}
+        for name, (value, most) in at_most.items():
+            if value is not None and value > most:
+                raise UserError(f"`{name}`: {value}; expected at most {most:,}")
+        if self.run is not None and (len(self.run) > 3000 or max(map(len, self.run.split("/"))) > 250):
+            raise UserError(f"`run`: a name of {len(self.run):,} characters; give a shorter one")
 
 
 @dataclass(kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import warnings
 from collections.abc import Mapping
@@ -55,9 +56,10 @@ class MetricsLog:
         return max((row["step"] for row in read_metrics(self.path, self.schema)), default=0)
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Add a row."""
+        """Add a row, without what is NaN or infinite: it says nothing, and is no JSON."""
+        finite = {k: v for k, v in row.items() if not isinstance(v, float) or math.isfinite(v)}
         with self.path.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(json.dumps(finite) + "\n")
 
 
 def read_metrics(path: Path, schema: str = "MetricsRow") -> list[dict[str, Any]]:

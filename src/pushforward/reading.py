@@ -44,7 +44,7 @@ def read_lines(path: Path, schema: str) -> tuple[list[dict[str, Any]], int]:
         try:
             if len(line) > MAX_LINE:
                 raise Damaged("too long")
-            row = _parsed(line, str(path))
+            row = _parsed(line, str(path), none=True)
             _check(row, schema, str(path))
             rows.append(row)
         except Damaged:
@@ -71,8 +71,11 @@ def read_text(path: Path, *, most: int = MAX_BYTES, errors: str = "strict") -> s
         raise Damaged(f"{printable(str(path))} cannot be read ({error})") from error  # a NUL in its name
 
 
-def _parsed(text: str, name: str) -> Any:
+def _parsed(text: str, name: str, *, none: bool = False) -> Any:
+    """none: take NaN and infinities for None, as older versions logged them."""
     try:
+        if none:
+            return json.loads(text, parse_constant=lambda word: None)
         return json.loads(text, parse_constant=_no_number, parse_float=_finite)
     except RecursionError as error:
         raise Damaged(f"{name} is damaged: nested too deep") from error

@@ -42,7 +42,7 @@ class MetricsRow(BaseModel):
     """A line of `metrics.jsonl`."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Number] = Field(init=False)
+    __pydantic_extra__: dict[str, Number | None] = Field(init=False)
 
     step: Step
 

@@ -134,7 +134,8 @@ def _whole(given: str) -> str:
 
 def without_none(helptext: str) -> str:
     """A help text without "{None}|" and "(default: None)", its boxes in shape."""
-    text = re.sub(r"\{None\}\|([A-Z]+)", lambda m: m[1] + " " * 7, helptext)
+    text = re.sub(r"\{None\}\|(\{[A-Z ]+\}|[A-Z]+)", lambda m: m[1] + " " * 7, helptext)
+    text = re.sub(r"\{None,([^}]*)\}", r"{\1}     ", text)
     text = re.sub(r"^│ +\(default: None\) +│\n", "", text, flags=re.MULTILINE)
     text = re.sub(r"\(default: None\)", " " * len("(default: None)"), text)
     # A default that is broken over two lines of a box, of which the second holds nothing else.

@@ -89,7 +89,11 @@ def prepare(config: RunConfig) -> Prepared:
         {name: prepared(config, train) for name, (train, _) in parts.items()},
         {name: prepared(config, aside) for name, (_, aside) in parts.items() if aside is not None},
         about,
-        tuple(line for name, s in splits.items() for line in told(s, train=len(parts[name][0]))),
+        tuple(
+            line
+            for name, s in splits.items()
+            for line in told(s, train=len(parts[name][0]), batch_size=config.train.batch_size)
+        ),
     )
 
 

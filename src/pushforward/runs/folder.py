@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -14,6 +14,8 @@ from pushforward.run_folder import RunFolder
 from pushforward.training.distributed import World
 from pushforward.training.folder import locked
 
+LONGEST = 100  # characters of a folder's name that we choose
+
 
 def choose_folder(config: RunConfig, world: World) -> Path:
     """The folder asked for, or the first free runs/METHOD-DATA; the same one in every process."""
@@ -23,7 +25,7 @@ def choose_folder(config: RunConfig, world: World) -> Path:
             refuse_occupied(folder)
         return folder
     names = [Path(source).stem for source in config.sources.values()]
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join([config.method, *names]))
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join([config.method, *names]))[:LONGEST]
     return Path(world.same(_first_free(stem) if world.main else ""))
 
 
@@ -74,13 +76,20 @@ def claimed(folder: Path, world: World) -> Iterator[None]:
         yield
 
 
+def present(config: RunConfig) -> frozenset[Path]:
+    """The folders on the way to a run's own that are there before it: they are not the run's to remove."""
+    folder = Path("runs") / "x" if config.train.run is None else Path(config.train.run)
+    return frozenset(path for path in (folder, folder.parent) if path.exists())
+
+
 @contextmanager
-def no_empty_folder(folder: Path) -> Iterator[None]:
-    """If a run comes to nothing before it wrote anything, its folder goes too."""
+def no_empty_folder(folder: Path, *, before: Collection[Path]) -> Iterator[None]:
+    """If a run comes to nothing before it wrote anything, its folder goes too; but for those there before."""
     try:
         yield
     except BaseException:
         with suppress(OSError):  # not empty: then something was written
-            folder.rmdir()
-            folder.parent.rmdir()
+            for path in (folder, folder.parent):
+                if path not in before:
+                    path.rmdir()
         raise

@@ -14,7 +14,7 @@ from pushforward.methods import find_method
 from pushforward.run_folder import RunFolder
 from pushforward.runs.data import Prepared, prepare, read_run
 from pushforward.runs.ensemble import EnsembleRun, refuse_component
-from pushforward.runs.folder import choose_folder, claimed, no_empty_folder, refuse_occupied
+from pushforward.runs.folder import choose_folder, claimed, no_empty_folder, present, refuse_occupied
 from pushforward.runs.identity import (
     identity,
     recorded_identity,
@@ -52,8 +52,9 @@ def start(config: RunConfig, progress: Progress) -> Path:
     try:
         if config.train.steps is None and config.train.minutes is None:
             config.train.steps = DEFAULT_STEPS
+        before = present(config)
         folder = choose_folder(config, world)
-        with no_empty_folder(folder):
+        with no_empty_folder(folder, before=before):
             data = prepare(config)
             locate(config)
             run = _opened(config, folder, world, device, progress, data)

@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pushforward.abilities import Samples, offers
+from pushforward.abilities import Adversarial, Samples, offers
 from pushforward.config import RunConfig
 from pushforward.core import Algorithm, Clock, Finding, Observer
 from pushforward.data import Dataset, Stream
+from pushforward.data.kinds import Kind
 from pushforward.diagnostics.cures import collapse_cure
 from pushforward.distributions.standard import adopt
 from pushforward.errors import UserError, did_you_mean
@@ -93,6 +94,7 @@ class Run:
             weights=None if self.weights is None else {self.data.first: self.weights},
         )
         algorithm.check_batch(options.batch_size // self.world.size)
+        refuse_large_packs(algorithm, self.data.train)
         best = Best(self.folder, algorithm.selector, self.about) if algorithm.selector else None
         findings = FindingsFile(
             RunFolder(self.folder).findings,
@@ -214,6 +216,19 @@ class Run:
 def sampling(data: Dataset, every: int) -> Observer:
     """What shows samples of a model of these data."""
     return PointPictures(data.x, every=every) if len(data.shape) == 1 else SamplePictures(every=every)
+
+
+def refuse_large_packs(algorithm: Algorithm, data: Mapping[str, Dataset]) -> None:
+    """Raise UserError where a critic is to see more rows at once than there are."""
+    games = algorithm.games().values() if offers(algorithm, Adversarial) else ()
+    for game in games:
+        rows = data[game.stream]
+        if game.critic.at_once > len(rows):
+            kind = Kind.of(rows.shape)
+            raise UserError(
+                f"`pack`: {game.critic.at_once} at once, but there are {kind.count(len(rows))} to train on; "
+                f"take a smaller pack, or more {kind.many}"
+            )
 
 
 def check_rates(algorithm: Algorithm, lr_of: Mapping[str, float]) -> None:

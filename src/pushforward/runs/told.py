@@ -12,10 +12,11 @@ from pushforward.data.rows import NO_IMAGE
 SHOWN = 3  # kinds of oddities; `data info` has all
 
 
-def told(splits: Splits, *, train: int) -> list[str]:
+def told(splits: Splits, *, train: int, batch_size: int = 0) -> list[str]:
     """How many rows train, which are held out, and what was skipped or converted.
 
-    train: rows that are learned from; the others of the training part choose the best weights.
+    train: rows that are learned from; the others of the training part choose the best weights. batch_size: of
+    a step.
     """
     scan, kind = splits.train.scan, Kind.of(splits.train.shape)
     aside = len(splits.train) - train
@@ -30,6 +31,11 @@ def told(splits: Splits, *, train: int) -> list[str]:
     if any(oddities):
         where = f"`pushforward data info {shlex.quote(scan.source)}` lists them"
         lines.append(f"        {', '.join(filter(None, oddities))}; {where}")
+    if batch_size > train:
+        lines.append(
+            f"note    a batch of {batch_size:,} is more than these: each step shows {kind.one} about "
+            f"{batch_size / train:.1f} times; --batch-size {train} shows each once"
+        )
     return lines + [f"doubt   {doubt}" for doubt in scan.doubts]
 
 

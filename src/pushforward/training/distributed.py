@@ -149,6 +149,8 @@ def join(device: str) -> tuple[World, torch.device]:
     if on_cpu:
         return world, torch.device("cpu")
     chosen = state.device if device == "auto" or world.size > 1 else torch.device(device)
+    if chosen.type == "cpu" and chosen.index:
+        raise UserError(f"`device`: '{device}'; there is one cpu; expected cpu")
     if chosen.type == "cuda":
         if chosen.index is None:
             chosen = torch.device("cuda", torch.cuda.current_device())

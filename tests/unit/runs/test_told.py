@@ -25,3 +25,10 @@ def test_what_was_skipped_and_converted_is_told_in_a_line(tmp_path):
     line = told(splits, train=len(splits.train))[1]
     assert "skipped 1 (1 × text, not an image), converted 1 (1 × grey to RGB)" in line
     assert "data info" in line
+
+
+def test_a_batch_that_is_larger_than_the_data_is_told(tmp_path):
+    folder_of(tmp_path, [f"{i}.png" for i in range(12)])
+    splits = load_splits(str(tmp_path))
+    line = told(splits, train=len(splits.train), batch_size=100)[-1]
+    assert f"--batch-size {len(splits.train)} shows each once" in line
