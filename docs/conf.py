@@ -32,6 +32,9 @@ python_maximum_signature_line_length = 90
 
 highlight_language = "none"  # what is Python says so
 
+smartquotes = False  # "--data" is an option, and no dash
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 html_title = f"pushforward {release}"
 html_show_sphinx = False

@@ -1,4 +1,4 @@
-"""Renders docs/results/*.json before each build: all for experiments.md, and each for other pages."""
+"""Renders docs/results/*.json before each build: a page each, an index, and a summary for other pages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from pushforward.experiments.harness.markdown import render_markdown, render_summary
+from pushforward.experiments.harness.markdown import render_index, render_markdown, render_summary
 from pushforward.experiments.harness.table import EXPERIMENTS
 
 
@@ -18,15 +18,18 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 
 def write_results(app: Sphinx) -> None:
-    """Write `generated/results.txt`, all of them, and of each a summary, `generated/NAME.txt`."""
+    """Write `experiments/NAME.md` of each, `generated/results.txt`, and of each `generated/NAME.txt`."""
     docs = Path(app.srcdir)
     results = {name: docs / "results" / f"{name}.json" for name in EXPERIMENTS}
     kept = {name: path for name, path in results.items() if path.is_file()}
-    generated = docs / "generated"
-    generated.mkdir(exist_ok=True)
-    texts = {f"{name}.txt": render_summary(path) for name, path in kept.items()}
-    texts["results.txt"] = "\n".join(render_markdown(path) for path in kept.values())
+    texts = {f"generated/{name}.txt": render_summary(path) for name, path in kept.items()}
+    texts["generated/results.txt"] = render_index(kept, folder="experiments")
+    texts |= {
+        f"experiments/{name}.md": render_markdown(path, heading=1, results="../results")
+        for name, path in kept.items()
+    }
     for name, text in texts.items():
-        path = generated / name
+        path = docs / name
+        path.parent.mkdir(exist_ok=True)
         if not path.exists() or path.read_text() != text:  # an unchanged page is not built again
             path.write_text(text)

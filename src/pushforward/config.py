@@ -62,7 +62,7 @@ class TrainOptions:
     sample_every: int | None = None
     """Steps between sample pictures. Default: an eighth of the run; 0 for none."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Arithmetic of the forward pass."""
+    """Arithmetic of the forward pass; bf16 is faster on GPUs and processors with matrix units (AMX) only."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps."""
     lr_of: dict[str, float] = field(default_factory=dict)

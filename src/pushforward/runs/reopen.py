@@ -30,7 +30,7 @@ class Shown:
     """Images to look at a model with.
 
     split: what they are, in words. note: what a reader must know of them (the data changed since
-    training), or the empty string.
+    training, were converted), or the empty string.
     """
 
     data: Dataset
@@ -138,15 +138,21 @@ def _other(config: RunConfig, shape: tuple[int, ...], data: str, split: Split | 
         size = height if height == width else None
     if split is None:
         images = load_dataset(data, image_size=size, channels=channels)
-        return Shown(prepared(config, images), "all")
+        return Shown(prepared(config, images), "all", _converted(images))
     splits = load_splits(data, image_size=size, channels=channels)
     if split == "test":
-        return Shown(prepared(config, splits.test), split)
+        return Shown(prepared(config, splits.test), split, _converted(splits.test))
     train, validation = split_validation(splits.train, config.train.validation or 0.0)
     chosen = train if split == "train" else validation
     if chosen is None:
         raise UserError(f"--split validation: {data} has too few images for one; use --split test or train")
-    return Shown(prepared(config, chosen), split)
+    return Shown(prepared(config, chosen), split, _converted(chosen))
+
+
+def _converted(data: Dataset) -> str:
+    """A sentence where images of another kind were brought to the model's."""
+    done = ", ".join(f"{n:,} × {what}" for what, n in data.scan.converted.items())
+    return f"brought to what the model takes: {done}" if done else ""
 
 
 def changed_data(config: RunConfig, splits: Mapping[str, Splits]) -> str:

@@ -26,6 +26,7 @@ from pushforward.runs.identity import (
 from pushforward.runs.places import locate
 from pushforward.runs.single import Progress, Run, check_rates, sampling
 from pushforward.training.distributed import World, join
+from pushforward.training.precision import slower_here
 
 DEFAULT_STEPS = 5000
 
@@ -118,6 +119,8 @@ def _tell(run: Run | EnsembleRun, data: Prepared, progress: Progress) -> None:
     """A word about the data, where the run lies, and where its pictures appear."""
     for line in data.told:
         progress.say(line)
+    if slower_here(run.config.train.precision, run.device):
+        progress.say("note    bf16 is slower than fp32 here: this processor has no matrix units (AMX)")
     folder = RunFolder(run.folder)
     progress.say(f"run     {folder.path}")
     if run.draws:

@@ -61,7 +61,7 @@ class Run:
         weights: Tensor | None = None,
     ) -> None:
         self.config, self.folder, self.world, self.progress = config, folder, world, progress
-        self.data, self.weights = data, weights
+        self.data, self.weights, self.device = data, weights, device
         self.about = {
             "method": config.method,
             "options": config.to_dict()["options"],

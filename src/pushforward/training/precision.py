@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -11,6 +12,16 @@ from pushforward.training.distributed import GlobalNoise, World
 from pushforward.training.steps import Context
 
 Precision = Literal["fp32", "bf16"]
+
+
+def slower_here(precision: Precision, device: torch.device) -> bool:
+    """Whether this precision is slower than fp32: bfloat16 on a processor without matrix units (AMX)."""
+    if precision != "bf16" or device.type != "cpu":
+        return False
+    try:
+        return "amx_bf16" not in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False  # another system: nothing is known
 
 
 def forward_context(precision: Precision, device: torch.device, world: World) -> Context:

@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 
 from pushforward.experiments.harness.document import document
 from pushforward.experiments.harness.execute import execute
-from pushforward.experiments.harness.markdown import render_markdown, render_summary
+from pushforward.experiments.harness.markdown import overall, render_index, render_markdown, render_summary
 from tests.unit.experiments import toy
 
 
@@ -68,3 +68,21 @@ def test_it_reads_a_path_or_the_text(result, tmp_path):
     path.write_text(json.dumps(result))
     assert render_markdown(path) == render_markdown(str(path)) == render_markdown(path.read_text())
     assert render_markdown(path) == render_markdown(result)
+
+
+def test_the_index_says_claim_verdict_and_minutes(result):
+    line = render_index({"toy": result}, folder="experiments").splitlines()[2]
+    assert line == "| [`toy`](experiments/toy.md) | A coin has two sides | **FAILS** | 1 | quick |"
+
+
+@pytest.mark.parametrize(
+    ("checks", "word"),
+    [
+        ([], "–"),
+        ([(True, True), (True, False)], "holds"),
+        ([(True, True), (False, False)], "1 of 2 missed"),
+        ([(False, True), (False, False)], "**FAILS**"),
+    ],
+)
+def test_the_verdict_is_the_worst(checks, word):
+    assert overall([{"holds": holds, "required": required} for holds, required in checks]) == word

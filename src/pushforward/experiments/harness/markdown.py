@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 
-def render_markdown(result: str | Path | Mapping[str, Any], *, heading: int = 2) -> str:
-    """A MyST section: the claim, its checks, every row beside the paper's number, and how to rerun it.
+def render_markdown(
+    result: str | Path | Mapping[str, Any], *, heading: int = 2, results: str = "results"
+) -> str:
+    """A MyST section: the claim, its checks, its picture, every row folded away, and how to rerun it.
 
     result: the path of a docs/results/NAME.json, its text, or the parsed object. heading: level of the title.
-    What does not hold is shown as missed, in bold. Raises KeyError where a key is missing.
+    results: the folder of pictures as seen from the page. What does not hold is shown as missed, in bold.
+    Raises KeyError where a key is missing.
     """
     data = _parsed(result)
     parts = [
@@ -20,13 +23,41 @@ def render_markdown(result: str | Path | Mapping[str, Any], *, heading: int = 2)
         data["about"].strip(),
         f"{'#' * (heading + 1)} Checks",
         _checks(data["checks"]),
-        f"{'#' * (heading + 1)} Figures",
-        _rows(data["rows"]),
     ]
     if data["plot"]:
-        parts.append(f"![{_cell(data['title'])}](results/{data['plot']})")
-    parts.append(_provenance(data))
+        parts.append(f"![{_cell(data['title'])}]({results}/{data['plot']})")
+    parts += [
+        f"{'#' * (heading + 1)} Figures",
+        f"<details><summary>All {len(data['rows'])} rows</summary>",
+        _rows(data["rows"]),
+        "</details>",
+        _provenance(data),
+    ]
     return "\n\n".join(parts) + "\n"
+
+
+def render_index(results: Mapping[str, str | Path | Mapping[str, Any]], *, folder: str) -> str:
+    """A table of results by name: what is claimed, whether it holds, and the minutes that it took.
+
+    folder: of their pages, as seen from this one. Raises KeyError where a key is missing.
+    """
+    lines = ["| experiment | claim | verdict | minutes | budget |", "|---|---|---|---|---|"]
+    for name, result in results.items():
+        data = _parsed(result)
+        minutes = max(1, round(data["seconds"] / 60))
+        lines.append(
+            f"| [`{name}`]({folder}/{name}.md) | {_cell(data['title'])} | {overall(data['checks'])} "
+            f"| {minutes:,} | {data['budget']} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def overall(checks: Sequence[Mapping[str, Any]]) -> str:
+    """Of all its claims: `holds`, how many are `missed`, or `FAILS`."""
+    bad = [verdict(check) for check in checks if not check["holds"]]
+    if not bad:
+        return "holds" if checks else "–"
+    return "**FAILS**" if "FAILS" in bad else f"{len(bad)} of {len(checks)} missed"
 
 
 def render_summary(result: str | Path | Mapping[str, Any]) -> str:
