@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,13 @@ from pushforward.methods import METHODS
 from pushforward.report import adversarial, asked, codes, data, pictures, svg, training, words
 from pushforward.report.facts import Facts
 
+SEEN = {  # of a GAN, whose losses say little
+    "modes": ("modes found", ""),
+    "high_quality": ("share of samples of high quality", ""),
+    "cells": ("cells of the real data that hold samples", "of 20 at most"),
+    "spread": ("spread of samples", "of real data's"),
+    "near_duplicates": ("near-duplicates among samples", ""),
+}
 MOST_FIGURES = 4
 TOLD = {
     "elbo": "evidence lower bound on ln p(x)",
@@ -84,6 +92,9 @@ def context(facts: Facts) -> dict[str, Any]:
         "version": __version__,
         "status": status(facts),
         "finished": facts.finished,
+        "resume": ""
+        if facts.finished or facts.running
+        else shlex.join(["pushforward", "train", "--resume", str(facts.folder.resolve())]),
         "kind": kind,
         "length": length(facts),
         "headline": headline(facts),
@@ -131,13 +142,19 @@ def length(facts: Facts) -> str:
 
 
 def headline(facts: Facts) -> list[Figure]:
-    """The few figures that matter most; the last losses where nothing was measured."""
+    """The few figures that matter most: measured ones, else those of samples, else the last losses."""
     figures = []
     if facts.evaluation:
         for wanted in HEADLINE:
             figures += [measured(m) for m in facts.evaluation.metrics if m.name.split("-")[0] == wanted]
     if not figures:
         series = training.collect(facts.rows)
+        figures = [
+            Figure(name, label, words.number(series[f"metric/{name}"].values[-1]), "", unit)
+            for name, (label, unit) in SEEN.items()
+            if f"metric/{name}" in series
+        ]
+    if not figures:
         figures = [
             Figure(key, key.partition("/")[2].replace("_", " "), words.number(s.values[-1]), "", "")
             for key, s in series.items()

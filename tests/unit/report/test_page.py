@@ -10,15 +10,19 @@ from html.parser import HTMLParser
 import pytest
 
 from pushforward.cli import main
+from pushforward.config import RunConfig, TrainOptions
 from pushforward.core import Finding
 from pushforward.errors import UserError
+from pushforward.methods import recipe_class
 from pushforward.observers.findings import FindingsFile
 from pushforward.report import write_report
-from pushforward.report.facts import effort
+from pushforward.report.facts import Facts, effort
+from pushforward.report.page import headline
 from pushforward.training.folder import locked
 from tests.unit.observers.test_findings import Look
 
-SECTIONS = ["run", "training", "samples", "reconstructions", "latent", "measurements", "data", "reproduce"]
+AFTER = ["training", "reconstructions", "latent", "measurements", "data", "reproduce", "run"]
+SECTIONS = ["samples", *AFTER]
 VOID = {"meta", "img", "link", "br", "hr", "input", "use", "path", "rect"}
 
 
@@ -113,7 +117,7 @@ def test_findings_come_with_advice_and_command(copied):
     )
     FindingsFile(copied / "findings.json").update(Look(), [finding])
     reader = Reader(write_report(copied).read_text())
-    assert reader.sections == ["findings", *SECTIONS]
+    assert reader.sections == ["samples", "findings", *AFTER]
     for part in ("Posterior collapse", "90% sure", "<i>0 of 4</i>", "Do so", "--x 1"):
         assert part in reader.words
 
@@ -123,7 +127,7 @@ def test_a_run_that_just_began_has_a_page(copied):
         (copied / name).unlink()
     shutil.rmtree(copied / "samples")
     reader = Reader(write_report(copied).read_text())
-    assert reader.sections == ["run", "data", "reproduce"]
+    assert reader.sections == ["data", "reproduce", "run"]
     assert "No model is saved yet" in reader.words
     assert "stopped at step 0 of 20" in reader.words
     with locked(copied):
@@ -134,7 +138,7 @@ def test_without_the_data_the_model_is_still_shown(copied):
     config = (copied / "config.yaml").read_text()
     (copied / "config.yaml").write_text(re.sub(r"  data: .*", "  data: /gone/away", config, count=1))
     reader = Reader(write_report(copied).read_text())
-    assert reader.sections == ["run", "training", "samples", "data", "reproduce"]
+    assert reader.sections == ["samples", "training", "data", "reproduce", "run"]
     assert "could not be read again" in reader.words
 
 
@@ -188,3 +192,18 @@ def test_what_evaluate_kept_is_shown_beside_the_reports_own_figures(copied, caps
     assert "last evaluation was of step" in page
     (copied / "evaluation.json").write_text("{")
     assert "last evaluation could not be read" in write_report(copied).read_text()
+
+
+def test_a_gan_is_headed_by_what_was_seen_of_its_samples(tmp_path):
+    rows = [
+        {
+            "step": 5,
+            "loss/critic": 1.3,
+            "metric/cells": 17.0,
+            "metric/spread": 0.9,
+            "metric/near_duplicates": 0.1,
+        }
+    ]
+    config = RunConfig(method="gan", train=TrainOptions(), options=recipe_class("gan")())
+    figures = headline(Facts(tmp_path, config, rows, finished=True, running=False))
+    assert [f.name for f in figures] == ["cells", "spread", "near_duplicates"]
