@@ -262,3 +262,14 @@ def test_codes_that_are_no_vectors_train_report_and_traverse(codes, tmp_path, ca
     assert runs_or_refuses(["reconstruct", str(folder), "--n", "3"], capsys)
     assert runs_or_refuses(["evaluate", str(folder), "--limit", "20"], capsys)
     assert runs_or_refuses(["report", str(folder)], capsys)
+
+
+@pytest.mark.parametrize("kind", METHOD_NAMES)
+def test_fewer_samples_of_a_seed_are_the_first_of_more(kind, tmp_path):
+    algorithm = build(kind).eval()
+    if not abilities.offers(algorithm, abilities.Samples):
+        return
+    model = Model(algorithm, {"method": "x", "options": {}, "shape": list(SHAPES.get(kind, SHAPE))})
+    many = model.sample(70, seed=3)
+    for n in (1, 5, 64):
+        assert torch.equal(model.sample(n, seed=3), many[:n])

@@ -38,6 +38,7 @@ from pushforward.streams import DATA
 RUNGS: tuple[Rung, ...] = get_args(Rung)
 DRAWS: Mapping[str, int] = {"iwae": 100, "prior": 10_000}  # an image, where none are asked for
 # Pixel values decoded at once: 2,000 images of 28 x 28. More is no faster, and memory grows with it.
+DRAWN_AT_ONCE = 64
 DECODED_AT_ONCE = 2000 * 784
 POINTS_AT_ONCE = 10_000
 # What speaks of codes as vectors: not offered where they are integers, or have the shape of an image.
@@ -115,13 +116,13 @@ class Model:
         return z.ndim == 2 and z.is_floating_point()
 
     def sample(self, n: int, *, seed: int = 0) -> Float[Tensor, "n *x"]:
-        """n new images. The same seed gives the same images."""
+        """n new images. The same seed gives the same images, and the first of them whatever n is."""
         if n < 1:
             raise UserError(f"n: {n}; expected at least 1 {self.kind.name}")
         draw = self.ability(Samples).sample
         with aside(seed), torch.no_grad():
-            sizes = [min(self.batch_size, n - i) for i in range(0, n, self.batch_size)]
-            return torch.cat([draw(size).cpu() for size in sizes])
+            # Always so many at a time: what torch draws for a row depends on how many there are.
+            return torch.cat([draw(DRAWN_AT_ONCE).cpu() for _ in range(0, n, DRAWN_AT_ONCE)])[:n]
 
     def encode(self, x: Tensor, *, seed: int = 0) -> Float[Tensor, "n d"]:
         """The latent code of each image."""
@@ -161,8 +162,8 @@ class Model:
         if n < 1:
             raise UserError(f"n: {n}; expected at least 1 image")
         with aside(seed):
-            z = codes.sample((n,)).float()
-        return self.decode(z)
+            z = torch.cat([codes.sample((DRAWN_AT_ONCE,)) for _ in range(0, n, DRAWN_AT_ONCE)])[:n]
+        return self.decode(z.float())
 
     def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *x"]:
         """The image of each latent code."""
