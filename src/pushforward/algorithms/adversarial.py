@@ -14,6 +14,7 @@ from pushforward.abilities import GAME, Game
 from pushforward.core import Algorithm, Player, Steps, Update, constant, cosine
 from pushforward.distributions.likelihood import at_least_single
 from pushforward.errors import UserError
+from pushforward.networks.layers import has_batch_norm
 from pushforward.views import Look, Penalty, ViewedCritic
 from pushforward.views.critic import weighed, weighted_sum
 from pushforward.views.view import Learner
@@ -89,8 +90,13 @@ class AdversarialModel(Algorithm):
         }
 
     def check_batch(self, n: int) -> None:
-        """Raise UserError where the critic's views cannot show batches of n."""
+        """Raise UserError where the critic's views cannot show batches of n, or BatchNorm has but one row."""
         self.critic.check_batch(n)
+        if n < 2 and (self.critic.has_batch_norm or has_batch_norm(self.generator)):
+            raise UserError(
+                f"`batch_size`: {n} for a process, and BatchNorm needs at least 2 to have a variance; take "
+                "more, or `critic_norm` none and `generator_norm` none"
+            )
 
     def sample_prior(self, n: int) -> Float[Tensor, "n d"]:
         """z ~ N(0, 1)."""

@@ -24,6 +24,10 @@ COMMANDS = {
     "experiment": "rerun a claim or a paper's table",
     "data": "list, look at and fetch data sets",
 }
+OUT_OF_MEMORY = (
+    "out of memory; what was saved stays. Lower `batch_size`, `image_size`, `width` or `hidden` of a "
+    "training, or `n`, `k` or `limit` of what looks at a model"
+)
 HELP = """usage: pushforward COMMAND [OPTIONS]
 
 Train, understand and repair deep generative models.
@@ -61,6 +65,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         if debug:
             raise
         raise SystemExit(_explain(error)) from None
+    except (MemoryError, RuntimeError) as error:
+        if debug or not _out_of_memory(error):
+            raise
+        raise SystemExit(_explain(RunFailed(OUT_OF_MEMORY))) from None
 
 
 def _dispatch(words: list[str]) -> None:
@@ -77,6 +85,12 @@ def _dispatch(words: list[str]) -> None:
             f"Known: {', '.join(COMMANDS)}"
         )
     importlib.import_module(f"pushforward.cli.{words[0]}").run(words[1:])
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Of the main memory or of an accelerator's; told by its words, since torch is not imported."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said
 
 
 def _refuse_lost_output(words: list[str]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from pushforward.cli.options import parse
-from pushforward.cli.output import at_least, writing
+from pushforward.cli.output import at_least, check_seed, writing
 from pushforward.errors import as_options
 from pushforward.run_folder import RunFolder
 from pushforward.text import printable
@@ -63,6 +63,7 @@ def run(argv: list[str]) -> None:
     counts = {name: getattr(options, name) for name in ("k", "temperatures", "chains", "limit")}
     for name, value in counts.items():
         at_least(f"--{name}", value)
+    check_seed(options.seed)
     from rich.console import Console
 
     from pushforward.evaluation import evaluate

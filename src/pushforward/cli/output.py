@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -114,10 +115,34 @@ def scale_for(side: int, asked: int | None) -> int:
     return asked or max(1, -(-SMALLEST_CELL // side))
 
 
+MOST = {"--columns": 1000, "--scale": 64, "--steps": 1000, "--n": 10**8}  # others: see `at_least`
+
+
 def at_least(option: str, value: int | None, least: int = 1) -> None:
-    """Raise UserError when a count is too small."""
+    """Raise UserError when a count is too small, or beyond all reason."""
     if value is not None and value < least:
         raise UserError(f"{option}: {value}; expected at least {least}")
+    most = MOST.get(option, 10**6)
+    if value is not None and value > most:
+        raise UserError(f"{option}: {value}; expected at most {most:,}")
+
+
+def check_seed(seed: int) -> None:
+    """Raise UserError for a seed that torch does not take."""
+    if not 0 <= seed < 2**64:
+        raise UserError(f"--seed: {seed}; expected a whole number from 0 to 2^64 - 1")
+
+
+def require_room(n: int, shape: Sequence[int], *, option: str = "--n") -> None:
+    """Raise UserError where so many rows would not fit into the memory, where they are put together."""
+    from pushforward.data.memory import available_bytes
+
+    need, have = 3 * 4 * n * math.prod(shape), available_bytes()
+    if have is not None and need > have:
+        raise UserError(
+            f"{option}: {n:,} need about {need / 2**30:,.1f} GiB, {have / 2**30:.1f} GiB are free; draw "
+            "fewer at a time, with another --seed each"
+        )
 
 
 def announce(facts: Mapping[str, Any], *, as_json: bool, line: Callable[[], str]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from pushforward.cli.options import parse
-from pushforward.cli.output import announce, at_least, require_png, scale_for, write_picture
+from pushforward.cli.output import announce, at_least, check_seed, require_png, scale_for, write_picture
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,6 +56,7 @@ def run(argv: list[str]) -> None:
     options = parse(ReconstructOptions, argv, prog="reconstruct", description=DESCRIPTION)
     for name in ("n", "samples", "columns", "scale"):
         at_least(f"--{name}", getattr(options, name))
+    check_seed(options.seed)
     require_png(options.out)
     from pushforward.abilities import Reconstructs
     from pushforward.core import to_float

@@ -14,7 +14,9 @@ from pushforward.cli.output import (
     Kind,
     announce,
     at_least,
+    check_seed,
     kind_of,
+    require_room,
     scale_for,
     write_array,
     write_folder,
@@ -22,6 +24,7 @@ from pushforward.cli.output import (
     write_points,
 )
 from pushforward.errors import UserError
+from pushforward.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,6 +71,7 @@ def run(argv: list[str]) -> None:
     options = parse(SampleOptions, argv, prog="sample", description=DESCRIPTION)
     for name in ("n", "components", "columns", "scale"):
         at_least(f"--{name}", getattr(options, name))
+    check_seed(options.seed)
     kind = "grid" if options.out is None else kind_of(options.out)
     drawn = _draw(options)
     out = Path(options.out or options.run / "samples.png")
@@ -145,6 +149,12 @@ def _draw(options: SampleOptions) -> Drawn:
 
     config, model = open_run(options.run, which=options.which)
     n = options.n or (64 if len(model.shape) == 3 else 2500)
+    require_room(n, model.shape)
+    if not RunFolder(options.run).finished:
+        print(
+            f"note    the run is not finished: these weights are of step {model.about['step']:,}",
+            file=sys.stderr,
+        )
     if options.source == "prior":
         if not model.can(Samples) and model.can(Encodes):
             raise UserError(

@@ -50,8 +50,8 @@ def run(argv: list[str]) -> None:
     options = parse(TraverseOptions, argv, prog="traverse", description=DESCRIPTION)
     at_least("--steps", options.steps, 2)
     at_least("--scale", options.scale)
-    if not options.range > 0:
-        raise UserError(f"--range: {options.range}; expected a positive number of standard deviations")
+    if not 0 < options.range <= 1000:
+        raise UserError(f"--range: {options.range}; expected standard deviations, above 0 and at most 1000")
     require_png(options.out)
     from pushforward.abilities import Decodes, Encodes
     from pushforward.models.latents import codes, traverse

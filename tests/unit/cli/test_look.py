@@ -224,3 +224,49 @@ def test_a_method_that_cannot_is_told_so(photos, tmp_path, capsys):
     assert {"elbo", "ln p(x)", "kl", "information"} <= {s["name"] for s in facts["skipped"]}
     assert "no posterior to draw from" in fails(capsys, "reconstruct", tmp_path / "ae", "--samples", "2")
     assert said(capsys, "traverse", tmp_path / "ae")["kl"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["sample", "--n", "1000000000"], "--n: 1000000000; expected at most"),
+        (["sample", "--n", "100000000"], "GiB are free"),
+        (["sample", "--seed", "-1"], "--seed: -1"),
+        (["sample", "--seed", str(2**64)], "--seed: 18446744073709551616"),
+        (["sample", "--columns", "1000000"], "--columns: 1000000; expected at most 1,000"),
+        (["sample", "--scale", "100000"], "--scale: 100000; expected at most 64"),
+        (["evaluate", "--k", "1000000000"], "--k: 1000000000; expected at most"),
+        (["evaluate", "--seed", "-1"], "--seed: -1"),
+        (["traverse", "--steps", "1000000000"], "--steps: 1000000000; expected at most"),
+        (["traverse", "--range", "inf"], "--range: inf"),
+        (["traverse", "--range", "nan"], "--range: nan"),
+    ],
+)
+def test_what_is_beyond_reason_is_one_line_and_nothing_is_written(words, told, finished_run, capsys):
+    before = sorted(path.name for path in finished_run.iterdir())
+    with pytest.raises(SystemExit) as stop:
+        main([words[0], str(finished_run), *words[1:]])
+    line = capsys.readouterr().err
+    assert (stop.value.code, line.count("\n")) == (2, 1)
+    assert told in line
+    assert sorted(path.name for path in finished_run.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("CUDA out of memory. Tried to allocate 9 GiB"),
+    ],
+)
+def test_out_of_memory_is_one_line_with_what_to_lower(error, monkeypatch, capsys):
+    def fail(argv):
+        raise error
+
+    monkeypatch.setattr("pushforward.cli.sample.run", fail)
+    with pytest.raises(SystemExit) as stop:
+        main(["sample", "x"])
+    line = capsys.readouterr().err
+    assert (stop.value.code, line.count("\n")) == (1, 1)
+    assert "Lower --batch-size" in line

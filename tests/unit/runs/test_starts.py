@@ -32,6 +32,7 @@ def refused(capsys, *words):
     [
         (["gan", "--pack", "8", "--batch-size", "8"], "--pack: 8 at once, but there are"),
         (["vae", "--steps", "9" * 30], "--steps:"),
+        (["gan", "--generator-norm", "batch", "--batch-size", "1"], "--batch-size: 1 for a process"),
         (["vae", "--device", "cpu:7"], "--device: 'cpu:7'"),
         (["vae", "--run", "n" * 300], "--run: a name of 300 characters"),
         (["vae", "--run", "n/" * 2000], "--run: a name of 4,000 characters"),
