@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from pushforward.abilities import HasBound, HasDistortion, HasGaussianPosterior, HasPosterior, offers
-from pushforward.core import Algorithm, Clock, Observation, Observer, Snapshot, to_float
+from pushforward.core import Algorithm, Clock, Finding, Observation, Observer, Snapshot, to_float
 from pushforward.diagnostics.latent_information import LatentInformation, latent_information
+from pushforward.diagnostics.overfitting import diagnose_overfitting
 from pushforward.diagnostics.posterior_collapse import active_units, diagnose_posterior_collapse
+from pushforward.files import read_metrics
+from pushforward.run_folder import RunFolder
 
 INFORMED_BY = 500  # images, whose square the cost of I(x; z) grows with
 
@@ -22,6 +26,8 @@ class HeldOut(Observer):
     """
 
     name = "validation"
+    watched: str
+    """The metric that says how good the model is."""
 
     def __init__(
         self,
@@ -46,7 +52,17 @@ class HeldOut(Observer):
         torch.manual_seed(0)  # the same noise each time, so that changes are the model's
         with torch.no_grad():
             chunks = [to_float(c.to(snapshot.device)) for c in self.x.split(self.batch_size)]
-            return self.measure(snapshot.algorithm, chunks)
+            seen = self.measure(snapshot.algorithm, chunks)
+        finding = self._overfitting(snapshot, seen.metrics[self.watched])
+        return seen if finding is None else replace(seen, findings=(*seen.findings, finding))
+
+    def _overfitting(self, snapshot: Snapshot, now: float) -> Finding | None:
+        """From what was logged before, which a resume cuts back to its step."""
+        key, step = f"metric/{self.watched}", snapshot.clock.step
+        rows = read_metrics(RunFolder(snapshot.folder).metrics)
+        earlier = [(r["step"], r[key]) for r in rows if r.get(key) is not None and r["step"] < step]
+        steps, values = zip(*earlier, (step, now), strict=True)
+        return diagnose_overfitting(steps, values, what=self.watched.replace("_", " "))
 
     @abstractmethod
     def measure(self, model: Algorithm, chunks: list[Tensor]) -> Observation:
@@ -57,6 +73,7 @@ class Validation(HeldOut):
     """The bound, with one sample an image, the active latent dimensions, and what z says of the image."""
 
     name = "validation"
+    watched = "validation_elbo"
 
     def measure(self, model: Algorithm, chunks: list[Tensor]) -> Observation:
         """Of a model with a bound and a posterior."""
@@ -94,6 +111,7 @@ class DistortionValidation(HeldOut):
     """ln p(x|z) at an autoencoder's own code: what it has in place of a bound."""
 
     name = "validation"
+    watched = "validation_log_px_given_z"
 
     def measure(self, model: Algorithm, chunks: list[Tensor]) -> Observation:
         """Of a model with a distortion."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import torch
 
 from pushforward.config import RunConfig, config_from
 from pushforward.ensembles.weighting import Weighting
-from pushforward.methods import find_method
+from pushforward.errors import UserError
+from pushforward.methods import find_method, recipe_class
 from pushforward.run_folder import RunFolder
 from pushforward.runs.data import Prepared, prepare, read_run
 from pushforward.runs.ensemble import EnsembleRun, refuse_component
@@ -40,9 +42,15 @@ def train(
 ) -> Path:
     """Train a method from Python: `train("vae", data="photos", steps=2000, options={"latent_dim": 32})`.
 
-    shared: fields of `TrainOptions`. options: fields of the method's recipe. Returns the run folder.
+    shared: fields of `TrainOptions`; paths may be `Path`s. options: fields of the method's recipe. Returns
+    the run folder.
     """
-    content = {"method": method, "train": shared, "options": dict(options or {})}
+    recipe = [field.name for field in dataclasses.fields(recipe_class(find_method(method).name))]
+    for name in shared:
+        if name in recipe:
+            raise UserError(f"train: {name}: an option of '{method}'; give options={{'{name}': ...}}")
+    plain = {name: str(value) if isinstance(value, Path) else value for name, value in shared.items()}
+    content = {"method": method, "train": plain, "options": dict(options or {})}
     return start(config_from(content, where="train"), progress or Progress())
 
 

@@ -38,8 +38,12 @@ class Checkpoint:
     values: Mapping[str, Any]
 
 
-def save_checkpoint(root: Path, step: int, checkpoint: Checkpoint) -> Path:
-    """Write root/step-NNNNNNN durably, point to it, and drop all but step 0 and the newest two."""
+def save_checkpoint(root: Path, step: int, checkpoint: Checkpoint, *, every: int = 0) -> Path:
+    """Write root/step-NNNNNNN durably, point to it, and drop all but step 0 and the newest two.
+
+    every: the steps between those that are due. Ones between (by time, at a signal) go with the next, so that
+    what is kept does not depend on the clock on the wall.
+    """
     root.mkdir(parents=True, exist_ok=True)
     final = root / f"step-{step:07d}"
     partial = root / f".partial-{final.name}"
@@ -63,7 +67,7 @@ def save_checkpoint(root: Path, step: int, checkpoint: Checkpoint) -> Path:
     partial.rename(final)
     fsync(root)
     write_durably(root / "latest", final.name.encode())
-    _prune(root, keep=final)
+    _prune(root, keep=final, every=every)
     return final
 
 
@@ -135,10 +139,13 @@ def _folders(root: Path) -> list[Path]:
     return sorted(checkpoints_in(root), key=lambda p: int(p.name.removeprefix("step-")))
 
 
-def _prune(root: Path, *, keep: Path) -> None:
+def _prune(root: Path, *, keep: Path, every: int) -> None:
     older = [p for p in _folders(root) if p not in (keep, root / "step-0000000")]
-    for folder in older[: len(older) - (KEEP - 1)] if KEEP > 1 else older:
-        shutil.rmtree(folder)
+    due = [p for p in older if every == 0 or int(p.name.removeprefix("step-")) % every == 0]
+    kept = due[len(due) - (KEEP - 1) :]
+    for folder in older:
+        if folder not in kept:
+            shutil.rmtree(folder)
     for leftover in root.glob(".partial-*"):
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)

@@ -34,6 +34,8 @@ from pushforward.training.restoring import restore_tensors
 from pushforward.training.settings import Hooks, LoopSettings, Source
 from pushforward.training.steps import Stepper
 
+SAVE_S = 120.0  # seconds after which one process saves besides, so that no crash costs more
+
 
 class Trainer:
     """One run of one algorithm in one folder. See `run` and `resume`."""
@@ -65,6 +67,7 @@ class Trainer:
         self.stepper = Stepper(algorithm, self.players, self.optimizers, world=self.world, forward=forward)
         self.reports = Reports()
         self.log = MetricsLog(RunFolder(folder).metrics)
+        self._saved = time.monotonic()
         self.lost = 0
         self.laid_out: int | None = None  # steps that a resumed run was to have
         self.seconds = 0.0
@@ -136,7 +139,8 @@ class Trainer:
             else False
         )
         every = settings.checkpoint_every
-        save = last or stop or (every > 0 and step % every == 0)
+        late = every > 0 and self.world.size == 1 and time.monotonic() - self._saved > SAVE_S
+        save = last or stop or late or (every > 0 and step % every == 0)
         if log or save:
             self.flush()
         self.hooks.progress(self.clock)
@@ -232,7 +236,9 @@ class Trainer:
                 **local_values,
             }
             root = RunFolder(self.folder).checkpoints
-            save_checkpoint(root, self.clock.step, Checkpoint({**self._tensors(), **local_tensors}, values))
+            content = Checkpoint({**self._tensors(), **local_tensors}, values)
+            save_checkpoint(root, self.clock.step, content, every=self.settings.checkpoint_every)
+            self._saved = time.monotonic()
             with self._published():
                 self.hooks.publish(self.algorithm, self.clock)
         self.world.barrier()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pushforward.cli import main
+from pushforward.errors import UserError
 from pushforward.files import MetricsLog, read_metrics
+from pushforward.runs.run import train
 from tests.unit.data.pictures import folder_of
 
 SMALL = ["--hidden=8", "--latent-dim=2", "--steps=2", "--image-size=8", "--sample-every=0"]
@@ -63,3 +65,11 @@ def test_what_is_no_number_is_not_logged(tmp_path):
     assert read_metrics(tmp_path / "m.jsonl") == [{"step": 1, "loss/x": 2.0}]
     (tmp_path / "m.jsonl").write_text('{"step": 1, "info/a": NaN, "loss/x": 2.0}\n')  # as before
     assert read_metrics(tmp_path / "m.jsonl") == [{"step": 1, "info/a": None, "loss/x": 2.0}]
+
+
+def test_python_names_where_an_option_belongs_and_takes_paths(few):
+    with pytest.raises(UserError, match=r"latent_dim: an option of 'vae'; give options=\{'latent_dim'"):
+        train("vae", latent_dim=4)
+    options = {"hidden": (8,), "latent_dim": 2}
+    run = train("vae", data=few / "few", run=few / "r", steps=1, image_size=8, options=options)
+    assert run == few / "r"

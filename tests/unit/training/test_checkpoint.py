@@ -137,3 +137,11 @@ def test_the_newest_is_found_by_number_when_names_grow_longer(tmp_path):
         save_checkpoint(tmp_path, step, some(step))
     assert newest_checkpoint(tmp_path)[0].name == "step-10001000"
     assert {p.name for p in tmp_path.glob("step-*")} == {"step-10000000", "step-10001000"}
+
+
+def test_checkpoints_between_those_that_are_due_go_with_the_next(tmp_path):
+    for step in (0, 4, 5, 8, 9, 11, 12):
+        save_checkpoint(tmp_path, step, Checkpoint({}, {"value": float(step)}), every=4)
+        kept = {p.name for p in tmp_path.glob("step-*")}
+        assert f"step-{step:07d}" in kept
+    assert sorted(kept) == ["step-0000000", "step-0000008", "step-0000012"]

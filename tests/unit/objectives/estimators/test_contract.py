@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 import torch
 from torch import nn
@@ -118,22 +116,22 @@ def test_f_is_called_once_for_all_draws(name, problem):
     assert len(calls) == CALLS.get(name, 1)
 
 
-def test_eight_leave_one_out_draws_cost_no_more_than_three_times_eight_pathwise_ones():
-    decoder = nn.Sequential(nn.Linear(20, 200), nn.ReLU(), nn.Linear(200, 784))
-    x = torch.rand(64, 784)
-    f = lambda z: (decoder(z) - x).square().sum(-1)  # noqa: E731
+def test_eight_leave_one_out_draws_ask_f_as_often_as_eight_pathwise_ones():
+    """Once, for all draws: what they cost beyond that is a benchmark's to tell."""
     mu = torch.zeros(64, 20, requires_grad=True)
     q = Independent(Normal(mu, torch.ones(64, 20)), 1)
 
-    def seconds(estimator):
-        best = float("inf")
-        for _ in range(7):
-            start = time.perf_counter()
-            estimator(f, 8, q).surrogate.backward()
-            best = min(best, time.perf_counter() - start)
-        return best
+    def asked(estimator):
+        sizes = []
 
-    assert seconds(rloo) < 3 * seconds(pathwise)
+        def f(z):
+            sizes.append(len(z))
+            return z.square().sum(-1)
+
+        estimator(f, 8, q).surrogate.backward()
+        return sizes
+
+    assert asked(rloo) == asked(pathwise) == [8]
 
 
 @pytest.mark.parametrize(
