@@ -3,7 +3,7 @@
 Every process holds the same weights and the same random state. The data stream hands each its slice of
 the global batch; noise is drawn for the global batch and sliced (`GlobalNoise`); gradients and reported
 values are averaged. So for losses that are means over samples, n processes with 1/n of the batch each
-equal one process, to float tolerance.
+equal one process but for rounding.
 """
 
 from __future__ import annotations
