@@ -16,6 +16,7 @@ from pushforward.diagnostics.posterior_collapse import active_units, diagnose_po
 from pushforward.files import read_metrics
 from pushforward.run_folder import RunFolder
 
+SETTLED = 0.25  # of the run: before that, nothing is a finding yet
 INFORMED_BY = 500  # images, whose square the cost of I(x; z) grows with
 
 
@@ -53,6 +54,8 @@ class HeldOut(Observer):
         with torch.no_grad():
             chunks = [to_float(c.to(snapshot.device)) for c in self.x.split(self.batch_size)]
             seen = self.measure(snapshot.algorithm, chunks)
+        if snapshot.clock.done < SETTLED:
+            return replace(seen, findings=())
         finding = self._overfitting(snapshot, seen.metrics[self.watched])
         return seen if finding is None else replace(seen, findings=(*seen.findings, finding))
 

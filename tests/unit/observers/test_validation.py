@@ -42,3 +42,12 @@ def test_a_dead_code_is_critical_and_its_cure_is_the_runs(tmp_path):
 def test_codes_that_are_not_gaussian_are_looked_at_without_it(tmp_path):
     seen = observed(build("discrete-vae, annealed").eval(), small_images().x, tmp_path)
     assert "information" not in seen.metrics
+
+
+def test_nothing_is_a_finding_in_the_first_quarter(tmp_path):
+    algorithm = build("vae", SHAPE).eval()
+    for parameter in algorithm.encoder[-1].parameters():
+        parameter.data.zero_()
+    for step, found in ((24, 0), (25, 1)):
+        snapshot = Snapshot(algorithm, Clock(step=step, steps=100), tmp_path, torch.device("cpu"))
+        assert len(Validation(small_images().x, every=1).observe(snapshot).findings) == found
