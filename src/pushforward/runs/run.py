@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from pushforward.config import RunConfig, config_from
+from pushforward.config import RunConfig, TrainOptions, config_from
 from pushforward.ensembles.weighting import Weighting
 from pushforward.errors import UserError
 from pushforward.methods import find_method, recipe_class
@@ -45,9 +45,9 @@ def train(
     shared: fields of `TrainOptions`; paths may be `Path`s. options: fields of the method's recipe. Returns
     the run folder.
     """
-    recipe = [field.name for field in dataclasses.fields(recipe_class(find_method(method).name))]
-    for name in shared:
-        if name in recipe:
+    known = {field.name for field in dataclasses.fields(TrainOptions)}
+    for name in shared.keys() - known:
+        if name in {field.name for field in dataclasses.fields(recipe_class(find_method(method).name))}:
             raise UserError(f"train: {name}: an option of '{method}'; give options={{'{name}': ...}}")
     plain = {name: str(value) if isinstance(value, Path) else value for name, value in shared.items()}
     content = {"method": method, "train": plain, "options": dict(options or {})}
