@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +18,32 @@ from pushforward.reading import Damaged, read_lines
 def write_durably(path: Path, content: bytes) -> None:
     """Replace a file in one step: after a crash it is the old one or the new one, never a part."""
     partial = path.with_name(f".partial-{path.name}")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    fsync(path.parent)
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        fsync(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise named(error, path) from error
+
+
+def named(error: OSError, path: Path) -> OSError:
+    """The error with the file that it is about: a full disk names none."""
+    return error if error.filename else OSError(error.errno, error.strerror, str(path))
 
 
 def fsync(path: Path) -> None:
-    """Flush a file's or a folder's content to the disk."""
+    """Flush a file's or a folder's content to the disk; of a folder, where the file system can."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if not (path.is_dir() and error.errno in (errno.EINVAL, errno.ENOTSUP, errno.EBADF)):
+            raise named(error, path) from error
     finally:
         os.close(descriptor)
 

@@ -121,5 +121,7 @@ def _explain(error: BaseException) -> int:
     if isinstance(error, Diverged):
         print(f"diverged: {as_options(_line(error))}", file=sys.stderr)
         return 3
+    if isinstance(error, OSError) and error.filename:  # without its number, which tells nobody anything
+        error = OSError(f"{error.filename}: {error.strerror}; mend that, or name another place")
     print(f"error: {as_options(_line(error))}", file=sys.stderr)
     return 2 if isinstance(error, UserError) else 1

@@ -145,10 +145,18 @@ def _prune(root: Path, *, keep: Path, every: int) -> None:
     kept = due[len(due) - (KEEP - 1) :]
     for folder in older:
         if folder not in kept:
-            shutil.rmtree(folder)
+            _remove(folder)
     for leftover in root.glob(".partial-*"):
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _remove(folder: Path) -> None:
+    """What cannot go costs room alone: the new checkpoint is safe."""
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        warnings.warn(f"{folder} could not be removed ({error.strerror or error})", stacklevel=2)
 
 
 def _sha256(path: Path) -> str:

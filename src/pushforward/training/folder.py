@@ -9,12 +9,12 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pushforward.errors import UserError
+from pushforward.errors import RunFailed, UserError
 from pushforward.run_folder import RunFolder
 
 
@@ -40,7 +40,8 @@ def locked(folder: Path) -> Iterator[None]:
             yield
         finally:
             # Only the holder removes it, and while it holds it: who opened it before must look again.
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # it holds nobody: the lock goes with this process
+                path.unlink(missing_ok=True)
 
 
 def require_space(folder: Path, needed: int) -> None:
@@ -51,6 +52,17 @@ def require_space(folder: Path, needed: int) -> None:
             f"`run`: {folder} has {free / 1e6:,.0f} MB free and this run needs about {needed / 1e6:,.0f} MB; "
             "make room or choose another folder"
         )
+
+
+def cannot_go_on(error: OSError, folder: Path) -> RunFailed:
+    """What to tell where the system refuses a run a file: which, why, and how it goes on."""
+    if disk_is_full(error):
+        what, mend = f"the disk of {folder} is full", "make room"
+    else:
+        where = error.filename or folder
+        what, mend = f"{where} cannot be written or read ({error.strerror or error})", "mend that"
+    resume = f"`pushforward train --resume {folder}`"
+    return RunFailed(f"{what}; the last checkpoint is whole: {mend} and continue with {resume}")
 
 
 def disk_is_full(error: OSError) -> bool:

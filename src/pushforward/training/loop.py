@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pushforward.core import Algorithm, Clock, Observer, Snapshot
-from pushforward.errors import Diverged, RunFailed, Stopped
+from pushforward.errors import Diverged, Stopped
 from pushforward.files import MetricsLog
 from pushforward.randomness import aside, random_state, restore_random_state
 from pushforward.run_folder import RunFolder
@@ -24,7 +24,7 @@ from pushforward.training.checkpoint import (
     split_state,
 )
 from pushforward.training.distributed import World
-from pushforward.training.folder import StopSignals, disk_is_full, require_space
+from pushforward.training.folder import StopSignals, cannot_go_on, require_space
 from pushforward.training.guard import NonFinite, Reports, check_finite
 from pushforward.training.observing import collected, refuse_equal_names
 from pushforward.training.optim import Averages, build_optimizers, set_rates
@@ -102,12 +102,7 @@ class Trainer:
                     self.one_step()
                     self._boundary(signals)
         except OSError as error:
-            if disk_is_full(error):
-                raise RunFailed(
-                    f"the disk of {self.folder} is full; the last checkpoint is whole: make room and "
-                    f"continue with `pushforward train --resume {self.folder}`"
-                ) from error
-            raise
+            raise cannot_go_on(error, self.folder) from error
 
     def one_step(self) -> None:
         """One call of the algorithm's `step`, and what goes with it; nothing is logged or saved."""
