@@ -24,8 +24,8 @@ from pushforward.data.rows import BadSource, Pixels, Rows, class_order
 
 DIMENSIONS = (1, 2, 3, 4)  # of labels, which some files hold as a column, grey images, colour images
 # MNIST's own names, with a prefix as EMNIST and QMNIST have it.
-_IMAGES = re.compile(r"(?:(.+?)-)?(train|t10k|test)-images[-.]idx[34]-ubyte(\.gz)?")
-_LABELS = re.compile(r"(?:(.+?)-)?(train|t10k|test)-labels[-.]idx[12]-(?:ubyte|int)(\.gz)?")
+_IMAGES = re.compile(r"(?:(.+?)-)?(train|t10k|test)-images[-.]idx[34]-ubyte(\.gz)?", re.IGNORECASE)
+_LABELS = re.compile(r"(?:(.+?)-)?(train|t10k|test)-labels[-.]idx[12]-(?:ubyte|int)(\.gz)?", re.IGNORECASE)
 
 Open = Callable[[], AbstractContextManager[IO[bytes]]]
 Files = dict[str, tuple[str, Open]]  # "train" or "test": its name, and how to open it
@@ -141,7 +141,7 @@ def _by_part(named: Iterable[tuple[str, Open]], pattern: re.Pattern[str]) -> Fil
         match = pattern.fullmatch(name)
         if match:
             sets.add(match[1])
-            found["train" if match[2] == "train" else "test"] = name, opened
+            found["train" if match[2].lower() == "train" else "test"] = name, opened
     if len(sets) > 1:
         listed = ", ".join(sorted(word or "one without a prefix" for word in sets))
         raise BadSource(f"it holds several sets: {listed}; keep the files of one in a folder of its own")
@@ -151,7 +151,7 @@ def _by_part(named: Iterable[tuple[str, Open]], pattern: re.Pattern[str]) -> Fil
 def read_idx(name: str, opened: Open) -> Pixels:
     """The array of one IDX file of bytes, gzipped or not. Raises BadSource for a broken one."""
     try:
-        with opened() as raw, gzip.open(raw) if name.endswith(".gz") else nullcontext(raw) as file:
+        with opened() as raw, gzip.open(raw) if name.lower().endswith(".gz") else nullcontext(raw) as file:
             magic = file.read(4)
             if len(magic) < 4 or magic[:3] != b"\0\0\x08":
                 raise BadSource(f"{name}: not an IDX file of bytes (it begins with {magic.hex()})")

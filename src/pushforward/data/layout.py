@@ -28,18 +28,31 @@ _WORDS: dict[str, Part] = {
 # Beside such a word these say nothing: training_set, test-images, train_data.
 _FILLERS = {"set", "split", "data", "dataset", "images", "image", "imgs", "img", "photos", "folder", "full"}
 # Folders between a split and its labels.
-_CONTAINERS = {"images", "image", "imgs", "img", "data", "jpegimages"}
+_CONTAINERS = {"images", "image", "imgs", "img", "data", "jpegimages", "leftimg8bit"}
+_ANNOTATIONS = {
+    *("annotations", "annotation", "masks", "mask", "labels", "label", "gt", "groundtruth", "ground_truth"),
+    *("segmentation", "segmentations", "gtfine", "gtcoarse", "trimaps", "depth"),
+}
 _SHARD = re.compile(r"\d{5}")  # a folder of StyleGAN's: 00000/img00000000.png, beside a dataset.json
 _SHARDED = re.compile(r"img\d{8}")
 
 
 @dataclass(frozen=True)
 class Role:
-    """A folder's part in a split. stem: what else its name says. domain: "A" of trainA, or ""."""
+    """A folder's part in a split. stem: what else its name says. domain: "A" of trainA, or "".
+
+    numbered: whether a number that is no year stands beside: 01-training, train_80.
+    """
 
     part: Part
     stem: str = ""
     domain: str = ""
+    numbered: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether the name says nothing else."""
+        return not self.stem and not self.numbered
 
 
 @dataclass(frozen=True)
@@ -62,19 +75,17 @@ def role_of(name: str) -> Role | None:
     A name whose other words say something has a `stem`, and is only meant as a part of a split beside another
     of the same stem.
     """
-    domain = re.fullmatch(r"(?i)(train|test|val|valid)[-_. ]?([ab])", name)
+    domain = re.fullmatch(r"((?i:train|test|val|valid))(?:[-_. ]([A-Za-z])|([A-Z]|[ab]))", name)
     if domain:
-        return Role(_WORDS[domain[1].lower()], "", domain[2].upper())
+        return Role(_WORDS[domain[1].lower()], "", (domain[2] or domain[3]).upper())
     words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
     words = [part for word in words for part in _unglued(word)]
     parts = [_WORDS[word] for word in words if word in _WORDS]
-    if len(parts) != 1 or re.search(r"[^\w\s.-]", name):
+    if len(parts) != 1 or re.search(r"[^\w\s.()-]", name):
         return None
     others = [w for w in words if w not in _WORDS and w not in _FILLERS]
-    digits = re.findall(r"\d+", name)
-    if any(len(number) != 4 for number in digits):  # a year is none of the name, "test 3" is
-        others += digits
-    return Role(parts[0], " ".join(others))
+    numbered = any(len(number) != 4 for number in re.findall(r"\d+", name))
+    return Role(parts[0], " ".join(others), numbered=numbered)
 
 
 def _unglued(word: str) -> tuple[str, ...]:
@@ -94,10 +105,13 @@ def layout_of(paths: Sequence[Parts], *, sharded: bool = False) -> Layout:
     roles = _roles(tops)
     if roles:
         return _split_first(paths, tops, roles)
-    inner = [path[1] if len(path) > 2 else "" for path in paths]
-    roles = _roles(Counter(inner))
-    if roles and len(tops) > 1:
-        return _label_first(paths, inner, roles)
+    if any(name.lower() in _CONTAINERS for name in tops) and any(n.lower() in _ANNOTATIONS for n in tops):
+        return Layout(problem=_annotated(tops))
+    for depth in range(1, max(map(len, paths), default=1)):
+        inner = [path[depth] if len(path) > depth + 1 else "" for path in paths]
+        roles = _roles(Counter(inner))
+        if roles and len(tops) > 1:
+            return _label_first(paths, inner, roles)
     return Layout(labels=_labels(paths, sharded=sharded))
 
 
@@ -110,13 +124,13 @@ def _roles(names: Counter[str]) -> dict[str, Role]:
     return {
         name: role
         for name, role in found.items()
-        if not role.stem or ("train" in parts[role.stem] and len(parts[role.stem]) > 1)
+        if role.plain or ("train" in parts[role.stem] and len(parts[role.stem]) > 1)
     }
 
 
 def _split_first(paths: Sequence[Parts], tops: Counter[str], roles: dict[str, Role]) -> Layout:
     strays = sum(len(path) == 1 for path in paths)
-    domains = sorted({role.domain for role in roles.values()} - {""})
+    domains = sorted({role.domain or role.stem for role in roles.values()})
     if len(domains) > 1:
         return Layout(problem=_two_domains(roles, domains))
     others = [name for name in tops if name not in roles]
@@ -202,13 +216,23 @@ def _no_split(tops: Counter[str], roles: dict[str, Role]) -> str:
 
 def _two_domains(roles: dict[str, Role], domains: list[str]) -> str:
     held = {
-        domain: [printable(name) for name, role in sorted(roles.items()) if role.domain == domain]
+        domain: [n for n, role in sorted(roles.items()) if (role.domain or role.stem) == domain]
         for domain in domains
     }
-    found = " and ".join(f"{domain} ({', '.join(names)})" for domain, names in held.items())
+    found = " and ".join(
+        f"{domain or 'one without a name'} ({', '.join(map(printable, names))})"
+        for domain, names in held.items()
+    )
     first = held[domains[0]]
     train = next((n for n in first if role_of(n).part == "train"), first[0])  # type: ignore[union-attr]
     return (
         f"it holds {len(domains)} domains, {found}, and a source is one; name the folder of one, such as its "
-        f"`{train}`"
+        f"`{printable(train)}`"
+    )
+
+
+def _annotated(tops: Counter[str]) -> str:
+    return (
+        f"the folders {_listed(list(tops), tops)} hold images and what was annotated on them, which are no "
+        "classes; name the folder of the images"
     )

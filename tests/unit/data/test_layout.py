@@ -43,6 +43,10 @@ def test_a_word_that_only_begins_like_it_is_none(name):
         ("train", ("dev",)),
         ("train", ("eval",)),
         ("seg_train", ("seg_test",)),
+        ("01-training", ("02-test",)),
+        ("1_train", ("2_val", "3_test")),
+        ("train (1)", ("test (1)",)),
+        ("train_80", ("test_20",)),
     ],
 )
 def test_held_out_folders_are_held_out(train, held):
@@ -103,6 +107,32 @@ def test_two_domains_are_refused_by_name():
     assert "A (testA, trainA) and B (testB, trainB)" in found.problem
     one = layout("trainA/1.png", "testA/2.png")
     assert one.test.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("between", ["img/", "2019/raw/"])
+def test_the_split_may_lie_deeper(between):
+    found = layout(*(f"{c}/{between}{s}/{i}.png" for i, (c, s) in enumerate([("a", "train"), ("b", "test")])))
+    assert found.test.tolist() == [False, True]
+    assert found.labels == ("a", "b")
+
+
+@pytest.mark.parametrize("below", ["", "training/"])
+def test_masks_beside_images_are_no_class(below):
+    found = layout(f"images/{below}1.png", f"annotations/{below}1.png")
+    assert "name the folder of the images" in found.problem
+
+
+def test_domains_may_have_names():
+    names = [
+        f"{d}_{s}/{i}.png"
+        for i, (d, s) in enumerate((d, s) for d in ("photo", "monet") for s in ("train", "test"))
+    ]
+    assert "2 domains, monet (monet_test, monet_train) and photo" in layout(*names).problem
+    assert "2 domains" in layout("trainX/1.png", "trainY/2.png", "testX/3.png", "testY/4.png").problem
+
+
+def test_numbered_tests_alone_stay_labels():
+    assert layout("test 1/a.png", "test 2/b.png").labels == ("test 1", "test 2")
 
 
 def test_held_out_parts_alone_train_nothing():
