@@ -23,7 +23,7 @@ import torch
 import torch.distributed as dist
 
 from pushforward.training.checkpoint import split_state
-from pushforward.training.distributed import World, join
+from pushforward.training.distributed import World, join, leave
 from pushforward.training.loop import Trainer
 from tests.runs import trainer
 
@@ -79,6 +79,7 @@ def main(folder: Path) -> None:
         (folder / "pairs.json").write_text(json.dumps(pairs))
     world.barrier()
     world.close()
+    leave(0)
 
 
 def train_pair(folder: Path, method: str, options: dict[str, Any], world: World) -> Pair:

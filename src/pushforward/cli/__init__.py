@@ -53,22 +53,25 @@ def main(argv: Sequence[str] | None = None) -> None:
         words.remove("--debug")
     warnings.formatwarning = _note  # type: ignore[assignment]
     protect()
+    status = 0
     try:
         _dispatch(words)
         sys.stdout.flush()
         _refuse_lost_output(words)
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            # Threads of the process group may still be alive, and abort the interpreter as it goes down.
-            sys.stderr.flush()
-            os._exit(0)
     except (UserError, RunFailed, Diverged, Stopped, KeyboardInterrupt, OSError) as error:
         if debug:
             raise
-        raise SystemExit(_explain(error)) from None
+        status = _explain(error)
     except (MemoryError, RuntimeError) as error:
         if debug or not _out_of_memory(error):
             raise
-        raise SystemExit(_explain(RunFailed(OUT_OF_MEMORY))) from None
+        status = _explain(RunFailed(OUT_OF_MEMORY))
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        from pushforward.training.distributed import leave
+
+        leave(status)
+    if status:
+        raise SystemExit(status)
 
 
 def _dispatch(words: list[str]) -> None:

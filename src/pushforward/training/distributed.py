@@ -9,10 +9,12 @@ equal one process but for rounding.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 import torch.distributed as dist
@@ -116,6 +118,18 @@ class World:
         if self.size > 1 and dist.is_initialized():
             dist.destroy_process_group()
         PartialState._reset_state()  # it would answer the next run with this one's device and processes
+
+
+def leave(status: int) -> NoReturn:
+    """End this process at once, with what was printed.
+
+    Threads of a process group may outlive its end, and abort the interpreter as it goes down: torchrun would
+    then see signal 6 for a run that is done, or that says itself why it failed.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
 
 
 def _copied(tensor: Tensor) -> Tensor:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from pushforward.cli import main
@@ -52,3 +56,14 @@ def test_help_names_no_none_and_keeps_its_boxes(capsys):
 def test_a_default_that_is_broken_over_two_lines_goes_too():
     box = "│ --x INT   Words that end here. (default:   │\n│           None)                            │\n"
     assert without_none(box) == "│ --x INT   Words that end here.             │\n"
+
+
+@pytest.mark.parametrize(("words", "status"), [(["sample", "nowhere"], 2), (["--version"], 0)])
+def test_one_of_several_processes_leaves_by_its_own_status(words, status):
+    """Whatever threads of a process group do as the interpreter goes down."""
+    code = f"import atexit, os; atexit.register(os.abort); from pushforward.cli import main; main({words})"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "WORLD_SIZE": "2"}
+    )
+    assert result.returncode == status, result.stderr
+    assert (result.stderr or result.stdout).strip()
