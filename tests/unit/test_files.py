@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 
@@ -94,3 +95,9 @@ def test_an_error_of_the_system_is_told_without_its_number(monkeypatch, capsys):
         main(["report", "x"])
     assert stop.value.code == 1
     assert capsys.readouterr().err.startswith("error: some/file: Permission denied; ")
+
+
+def test_a_file_system_without_locks_is_told_and_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(fcntl, "flock", failing(errno.ENOLCK))
+    with pytest.warns(UserWarning, match="cannot be locked.*no second process"), locked(tmp_path):
+        pass

@@ -169,6 +169,9 @@ def _decode(
         if only_size:
             return Decoded(np.empty((0, 0), np.uint8), b"", file.size, ())
         converted = [*_oddities(name, file)]
+        clear = file.info.get("transparency")
+        if "16-bit scaled" in converted and isinstance(clear, tuple):  # Pillow reads the high bytes alone
+            file.info["transparency"] = tuple(value >> 8 for value in clear)
         file.load()
         image: Image.Image = file
         if image.getexif().get(ORIENTATION, 1) != 1:

@@ -78,12 +78,17 @@ def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Open:
 
 def load_idx_folder(folder: Path) -> Arrays:
     """The images of a folder of IDX files, the training part first. Raises BadSource for a broken one."""
-    named = [(path.name, _plain(path)) for path in sorted(folder.iterdir()) if path.is_file()]
+    named = [(path.name, _plain(path)) for path in sorted(folder.iterdir()) if not path.is_dir()]
     return _load(_by_part(named, _IMAGES), _by_part(named, _LABELS))
 
 
 def _plain(path: Path) -> Open:
-    return lambda: path.open("rb")
+    def open_it() -> IO[bytes]:
+        if not path.is_file():  # a pipe would block
+            raise BadSource(f"{path.name} is no plain file; copy its content there")
+        return path.open("rb")
+
+    return open_it
 
 
 def _homes(folder: Path) -> list[Path]:

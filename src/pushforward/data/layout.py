@@ -33,8 +33,9 @@ _ANNOTATIONS = {
     *("annotations", "annotation", "masks", "mask", "labels", "label", "gt", "groundtruth", "ground_truth"),
     *("segmentation", "segmentations", "gtfine", "gtcoarse", "trimaps", "depth"),
 }
-_SHARD = re.compile(r"\d{5}")  # a folder of StyleGAN's: 00000/img00000000.png, beside a dataset.json
-_SHARDED = re.compile(r"img\d{8}")
+# A folder of a thousand images by number: StyleGAN's 00001/img00001234.png, the FFHQ set's 01000/01234.png.
+_SHARD = re.compile(r"\d{5}")
+_SHARDED = re.compile(r"(?:img)?(\d{5,8})")
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def layout_of(paths: Sequence[Parts], *, sharded: bool = False) -> Layout:
     tops = Counter(path[0] for path in paths if len(path) > 1)
     roles = _roles(tops)
     if roles:
-        return _split_first(paths, tops, roles)
+        return _split_first(paths, tops, roles, sharded=sharded)
     if any(name.lower() in _CONTAINERS for name in tops) and any(n.lower() in _ANNOTATIONS for n in tops):
         return Layout(problem=_annotated(tops))
     for depth in range(1, max(map(len, paths), default=1)):
@@ -128,7 +129,9 @@ def _roles(names: Counter[str]) -> dict[str, Role]:
     }
 
 
-def _split_first(paths: Sequence[Parts], tops: Counter[str], roles: dict[str, Role]) -> Layout:
+def _split_first(
+    paths: Sequence[Parts], tops: Counter[str], roles: dict[str, Role], *, sharded: bool
+) -> Layout:
     strays = sum(len(path) == 1 for path in paths)
     domains = sorted({role.domain or role.stem for role in roles.values()})
     if len(domains) > 1:
@@ -140,10 +143,10 @@ def _split_first(paths: Sequence[Parts], tops: Counter[str], roles: dict[str, Ro
     below = [_below(path) for path in paths]
     if parts == {"train"} or "train" not in parts:
         if len(roles) == 1:  # a single one was given by itself
-            return Layout(labels=labels_of(below))
+            return Layout(labels=_labels(below, sharded=sharded))
         return Layout(problem=_no_split(tops, roles))
     test = np.array([roles[path[0]].part != "train" for path in paths])
-    return Layout(test, _how(roles), labels_of(below))
+    return Layout(test, _how(roles), _labels(below, sharded=sharded))
 
 
 def _label_first(paths: Sequence[Parts], inner: list[str], roles: dict[str, Role]) -> Layout:
@@ -181,12 +184,17 @@ def _how(roles: dict[str, Role]) -> str:
 
 def _labels(paths: Sequence[Parts], *, sharded: bool) -> tuple[str, ...] | None:
     """The folders, unless they are the shards of StyleGAN, which say nothing."""
-    shards = [_SHARD.fullmatch(path[0]) is not None for path in paths if len(path) > 1]
-    if shards and all(shards):
-        stems = [path[-1].rpartition(".")[0] for path in paths]
-        if sharded or all(_SHARDED.fullmatch(stem) for stem in stems):
-            return None
+    if all(len(path) > 1 and _SHARD.fullmatch(path[0]) for path in paths) and (
+        sharded or all(map(_by_number, paths))
+    ):
+        return None
     return labels_of(paths)
+
+
+def _by_number(path: Parts) -> bool:
+    """Whether the folder is the thousand of the image's own number, as it is written or without its zeros."""
+    stem = _SHARDED.fullmatch(path[-1].rpartition(".")[0])
+    return stem is not None and int(path[0]) in (int(stem[1]) // 1000, int(stem[1]) // 1000 * 1000)
 
 
 def _listed(names: Sequence[str], counts: Counter[str]) -> str:

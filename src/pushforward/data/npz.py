@@ -154,4 +154,7 @@ def _labels(archive: Archive, n: int) -> list[str] | None:
     key, test_key = _find(archive, LABELS)
     if key is None:
         return None
-    return label_words({k: archive[k] for k in (key, test_key) if k is not None}, n)
+    try:
+        return label_words({k: archive[k] for k in (key, test_key) if k is not None}, n)
+    except ValueError as error:
+        raise BadSource(str(error)) from error

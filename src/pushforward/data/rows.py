@@ -161,6 +161,8 @@ def class_order(words: Iterable[str]) -> tuple[str, ...]:
 
 def _natural(word: str) -> tuple[list[tuple[int, int, str]], str]:
     """The word itself decides where numbers are equal: 01 and 1."""
+    if re.fullmatch(r"-[0-9]+", word):  # a number below zero; in other words "-" only divides
+        return [(-1, int(word), "")], word
     parts = re.findall(r"[0-9]+|[^0-9]+", word)
     return [(0, int(p), "") if p.isdecimal() and p.isascii() else (1, 0, p) for p in parts], word
 

@@ -8,11 +8,12 @@ import os
 import shutil
 import signal
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 from pushforward.errors import RunFailed, UserError
 from pushforward.run_folder import RunFolder
@@ -24,10 +25,10 @@ def locked(folder: Path) -> Iterator[None]:
     path = RunFolder(folder).lock
     with path.open("a+") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock(file, folder)
             if not path.exists() or os.fstat(file.fileno()).st_ino != path.stat().st_ino:
-                raise OSError("the lock was released and removed meanwhile")
-        except OSError:
+                raise BlockingIOError("the lock was released and removed meanwhile")
+        except BlockingIOError:
             file.seek(0)
             holder = file.read().strip() or "another process"
             raise UserError(
@@ -42,6 +43,19 @@ def locked(folder: Path) -> Iterator[None]:
             # Only the holder removes it, and while it holds it: who opened it before must look again.
             with suppress(OSError):  # it holds nobody: the lock goes with this process
                 path.unlink(missing_ok=True)
+
+
+def _flock(file: IO[str], folder: Path) -> None:
+    """Lock it. Raises BlockingIOError if another process has; warns where the file system knows no locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        warnings.warn(
+            f"{folder} cannot be locked ({error.strerror or error}); see that no second process uses it",
+            stacklevel=4,
+        )
 
 
 def require_space(folder: Path, needed: int) -> None:
