@@ -218,8 +218,9 @@ Severity = Literal["info", "warning", "critical"]
 class Finding:
     """A diagnosis: what was seen, how sure it is, and what to do about it.
 
-    confidence: in [0, 1]. evidence: the measured figures, in words. advice: the cure. command: a
-    command line that applies it, or the empty string.
+    confidence: in [0, 1]. evidence: the measured figures, in words. advice: the cure, with parameters in
+    backticks and no method by name, since it may be the one that runs. command: a command line that applies
+    it, or the empty string. headline: what is wrong, in at most ten words.
     """
 
     name: str
@@ -228,6 +229,7 @@ class Finding:
     evidence: str
     advice: str
     command: str = ""
+    headline: str = ""
 
 
 @dataclass(frozen=True)

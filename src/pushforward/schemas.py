@@ -71,6 +71,7 @@ class FindingRow(BaseModel):
     evidence: str
     advice: str
     command: str = ""
+    headline: str = ""
 
 
 class MetricRow(_Open):

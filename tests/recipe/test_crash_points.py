@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pushforward.cli import main
+from pushforward.methods import METHODS as ALL_METHODS
 from pushforward.run_folder import RunFolder
 from tests.crash import folder_state, import_all, killed
-from tests.runs import METHOD_NAMES
 
 COMMON = ["--data=digits", "--steps=12", "--batch-size=16", "--checkpoint-every=4"]
 METHODS = {
@@ -81,9 +81,9 @@ def test_all_crash_points(method, tmp_path):
 
 @pytest.mark.paper
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("method", METHOD_NAMES)
+@pytest.mark.parametrize("method", ALL_METHODS)
 def test_every_file_of_every_method(method, tmp_path):
     """Two deaths on the way, for each method in its smallest form."""
-    points, wrong = sweep([method, *COMMON], tmp_path / "run", stride=60, first=90)
+    points, wrong = sweep([method, *COMMON], tmp_path / "run", stride=40, first=70)
     assert points > 1
     assert not wrong, "\n".join(f"{at}: {line}" for at, lines in wrong.items() for line in lines)

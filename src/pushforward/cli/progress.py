@@ -30,6 +30,7 @@ class TrainingDisplay:
         self._next_line = 0.0
         self._started: tuple[float, int] | None = None
         self._last = 0
+        self._commands: set[str] = set()
 
     def __enter__(self) -> TrainingDisplay:
         self._bar = Progress(
@@ -77,8 +78,13 @@ class TrainingDisplay:
         self._figures = "  ".join(figures) or self._figures
 
     def _found(self, finding: Finding) -> None:
-        command = f" [{finding.command}]" if finding.command else ""
-        self._say(f"{finding.severity}: {finding.name}: {finding.evidence}; {finding.advice}{command}")
+        """What is wrong in a line; why, the cure and its command, each once, in lines of their own."""
+        lines = [f"{finding.severity}: {finding.headline or finding.name} ({finding.name})"]
+        lines += [f"  seen  {finding.evidence}", f"  cure  {finding.advice}"]
+        if finding.command and finding.command not in self._commands:
+            self._commands.add(finding.command)
+            lines.append(f"  try   {finding.command}")
+        self._say("\n".join(lines))
 
     def _say(self, line: str) -> None:
         if not self.quiet:

@@ -120,10 +120,10 @@ def diagnose_vanishing(
         evidence=f"the gradient that reaches the generator has a norm of {now:.2g}, at most a hundredth of "
         f"its largest ({largest:.2g}), while the critic orders {told_apart:.1%} of pairs of real and "
         "generated data rightly",
-        advice="the critic is sure, and says no more which way is better: take a loss that does not saturate "
-        "(gan, not gan-minimax), a critic whose slope is bounded (wgan-gp, r3gan), or noise on what it sees "
-        "(--noise)",
+        advice="take a loss that does not saturate, a critic whose slope is bounded, or noise on what it "
+        "sees (`noise`)",
         command=command,
+        headline="the critic is sure, and the generator learns no more",
     )
 
 
@@ -146,9 +146,10 @@ def diagnose_saturation(
         confidence=round(min(0.99, told_apart * flat), 2),
         evidence=f"the critic orders {told_apart:.1%} of pairs of real and generated data rightly, and "
         f"{flat:.0%} of its scores of generated data lie where the sigmoid's slope is below {FLAT:g}",
-        advice="real and generated data lie apart, and the critic has learned all there is: make them "
-        "overlap (--noise), slow the critic down (--lr.critic), or bound its slope (r3gan, wgan-gp)",
+        advice="make them overlap (`noise`), slow the critic down (`lr.critic`), or bound its "
+        "slope by a penalty",
         command=command,
+        headline="the critic tells all real data from generated",
     )
 
 
@@ -182,11 +183,9 @@ def diagnose_slope(
         confidence=0.8,
         evidence=f"the critic's mean slope between real and generated data is {slope:.2g}, where the penalty "
         f"of weight {weight:g} wants 1",
-        advice="the critic's loss is then no distance: "
-        + (
-            "raise the penalty's weight (--penalty)"
-            if slope > 1
-            else "train the critic more (--n-critic) or faster (--lr.critic)"
-        ),
+        advice="raise the penalty's weight (`penalty`)"
+        if slope > 1
+        else "train the critic more (`n_critic`) or faster (`lr.critic`)",
         command=command,
+        headline="the critic's loss is no distance",
     )

@@ -100,9 +100,10 @@ def _overlap(config: RunConfig, scale: float) -> str:
 def another(config: RunConfig, method: str) -> str:
     """The whole command of another method on the data, for the steps and with the networks of this run.
 
-    "" for a method of several streams, which no other could learn from.
+    "" for a method of several streams, which no other could learn from, and for the method that runs: to do
+    the same again cures nothing.
     """
-    if config.streams != (DATA,):
+    if config.streams != (DATA,) or method == config.method:
         return ""
     usual: Any = recipe_class(method)()
     words = ["pushforward", "train", method]

@@ -115,6 +115,7 @@ def diagnose_dead_units(
         confidence=round(min(0.99, 1 - 0.99**n), 2),
         evidence=f"units of the {player} that none of {n:,} inputs switches on: {told}",
         advice="no gradient passes through them, so they stay dead: give the rectifiers a slope below zero "
-        f"(--slope 0.2), and lower the rate (--lr.{player}) or start from smaller weights",
+        f"(`slope` 0.2), and lower the rate (`lr.{player}`) or start from smaller weights",
         command=command,
+        headline=f"units of the {player} are off for every input",
     )

@@ -148,16 +148,17 @@ def diagnose_mode_collapse(
     evidence += f"; the mean distance of two samples is {collapse.spread:.2g} of real data's"
     if collapse.duplicates is not None and collapse.duplicates > DUPLICATES:
         evidence += f"; {collapse.duplicates:.0%} of them have a near-duplicate"
-    seen = "makes one thing, whatever its noise" if complete else "leaves out some of what there is"
     return Finding(
         name=f"mode-collapse-{collapse.verdict}",
         severity="critical" if complete else "warning",
         confidence=0.99 if collapse.chance < CHANCE else 0.9,
         evidence=evidence,
-        advice=f"the generator {seen}: take a critic that pairs real with generated data and whose slope is "
-        "bounded (r3gan), or one that sees several samples at once (--pack), or put noise on what it sees "
-        "(--noise)",
+        advice="take a critic that pairs real with generated data and whose slope is bounded, or one that "
+        "sees several samples at once (`pack`), or put noise on what it sees (`noise`)",
         command=command,
+        headline="the generator makes one thing, whatever its noise"
+        if complete
+        else "the generator leaves out some of what there is",
     )
 
 

@@ -85,7 +85,8 @@ def diagnose_oscillation(
         evidence=f"from one look to the next {seen.turnover:.0%} of the samples change {what}: they spread "
         f"over {seen.at_a_time:.1f} of {seen.modes} at a time and over {seen.over_time:.1f} in the last "
         f"{WINDOW} looks",
-        advice="generator and critic chase each other: damp them with penalties on the critic's gradient "
-        "(r3gan), let the generator look ahead (unrolled), or lower both rates (--lr)",
+        advice="damp the game with penalties on the critic's gradient, let the generator look ahead "
+        "(unrolling), or lower both rates (`lr`)",
         command=command,
+        headline="generator and critic chase each other",
     )

@@ -26,6 +26,7 @@ def diagnose_overfitting(steps: Sequence[int], values: Sequence[float], *, what:
         severity="warning",
         confidence=0.9,
         evidence=f"{what} was best at step {steps[best]:,} ({values[best]:.4g}) and is {values[-1]:.4g} now",
-        advice="the model learns its training data by heart: use the best weights, which are kept in best/, "
-        "train for about as many steps as they took, or give it more data",
+        advice="use the best weights, which are kept in best/, train for about as many steps as they took, "
+        "or give it more data",
+        headline="the model learns its training data by heart",
     )

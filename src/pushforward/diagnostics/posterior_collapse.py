@@ -51,15 +51,16 @@ def diagnose_posterior_collapse(
         evidence=f"{active} of {d} latent dimensions are active, KL {kl.sum(1).mean():.2f} nats an image"
         + _what_z_says(information),
         advice=(
-            "the decoder ignores the latent code: let the KL's weight rise from 0 (--warm-up), keep nats "
-            "free in each dimension (--free-bits) or, where a bound holds the KL, loosen it (--delta); else "
-            "lower the learning rate, or take a likelihood with a smaller noise scale (--likelihood "
-            "gaussian --sigma optimal)"
+            "let the KL's weight rise from 0 (`warm_up`), keep nats free in each dimension (`free_bits`) "
+            "or, where a bound holds the KL, loosen it (`delta`); else lower the learning rate, or take a "
+            "Gaussian likelihood with a smaller noise scale (`sigma` optimal)"
             if dead
-            else f"the data did not need more than about {max(1, active)} dimensions: a smaller latent "
-            "space trains faster and samples no worse"
+            else "a smaller latent space trains faster and samples no worse (`latent_dim`)"
         ),
         command=command if dead else f"--latent-dim {max(2, active)}",
+        headline="the decoder ignores the latent code"
+        if dead
+        else f"the data need no more than about {max(1, active)} dimensions",
     )
 
 

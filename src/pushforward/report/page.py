@@ -76,8 +76,13 @@ def render(facts: Facts) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"number": words.number, "as_options": as_options}
+    environment.filters |= {"number": words.number, "as_options": as_options, "initial": _initial}
     return environment.get_template("page.html").render(**context(facts))
+
+
+def _initial(text: str) -> str:
+    """As a sentence begins, with parameters as options."""
+    return as_options(text[:1].upper() + text[1:])
 
 
 def context(facts: Facts) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def test_a_perfect_flat_critic_is_saturated_and_others_are_not():
     assert diagnose_saturation([1.0] * 2, [1.0] * 2) is None
 
 
-@pytest.mark.parametrize(("slope", "cure"), [(3.0, "--penalty"), (0.2, "--n-critic"), (1.2, None)])
+@pytest.mark.parametrize(("slope", "cure"), [(3.0, "`penalty`"), (0.2, "`n_critic`"), (1.2, None)])
 def test_a_slope_that_the_penalty_does_not_hold(slope, cure):
     finding = diagnose_slope([9.0, slope, slope, slope], weight=10.0)
     assert (finding is None) == (cure is None)

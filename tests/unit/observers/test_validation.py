@@ -34,7 +34,7 @@ def test_a_dead_code_is_critical_and_its_cure_is_the_runs(tmp_path):
     seen = observed(algorithm, small_images().x, tmp_path, cure="--free-bits 0.1")
     (finding,) = seen.findings
     assert (finding.severity, finding.command) == ("critical", "--free-bits 0.1")
-    assert "--warm-up" in finding.advice
+    assert "`warm_up`" in finding.advice
     assert seen.metrics["information"] == pytest.approx(0, abs=1e-6)
     assert "z tells 0.00 nats of the image" in finding.evidence
 
