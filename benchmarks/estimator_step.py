@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import quick
 import torch
 
 from pushforward.algorithms.estimator_vae import EstimatorVAE
@@ -82,7 +83,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9, help="timed rounds of each competitor")
     parser.add_argument("--steps", type=int, default=50, help="steps a round")
     parser.add_argument("--threads", type=int, default=None, help="threads of torch")
-    args = parser.parse_args()
+    args = quick.parse(parser, rounds=3, steps=15)
     if args.threads is not None:
         torch.set_num_threads(args.threads)
     images = load_splits("mnist5k").train
@@ -108,6 +109,7 @@ def main() -> None:
     ratios["loop"] = ratio(times["rloo-8"], times["rloo-8, one by one"])
     rows = [{"method": n, "ms_per_step": round(1e3 * statistics.median(t), 4)} for n, t in times.items()]
     result = {"name": "estimator_step", "ratios": ratios, "rows": rows, "threads": torch.get_num_threads()}
+    result |= args.machine
     if args.json:
         print(json.dumps(result))
         return

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import quick
 import torch
 from gan_loops import Steps, bare, parameters, public
 from gan_networks import LATENT, Method, critic, generator
@@ -123,7 +124,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15, help="timed rounds of each competitor")
     parser.add_argument("--seconds", type=float, default=0.5, help="length of a competitor's turn")
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="which time is taken")
-    args = parser.parse_args()
+    args = quick.parse(parser, rounds=3, seconds=0.1)
     clock = time.perf_counter if args.clock == "wall" else time.process_time
     rows: list[dict] = []
     ratios: dict[str, float] = {}
@@ -136,7 +137,7 @@ def main() -> None:
         ratios |= compared
     if args.json:
         machine = {"threads": torch.get_num_threads(), "clock": args.clock}
-        print(json.dumps({"name": "gan_step", "ratios": ratios, "rows": rows, **machine}))
+        print(json.dumps({"name": "gan_step", "ratios": ratios, "rows": rows, **machine, **args.machine}))
         return
     for row in rows:
         print(

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import quick
 import torch
 
 from pushforward.data import Dataset, Stream, load_splits
@@ -70,7 +71,7 @@ def main() -> None:
     parser.add_argument("--image", action="store_true", help="on images instead of points")
     parser.add_argument("--rounds", type=int, default=15, help="timed rounds of each method")
     parser.add_argument("--seconds", type=float, default=0.3, help="length of a method's turn")
-    args = parser.parse_args()
+    args = quick.parse(parser, rounds=3, seconds=0.1)
     torch.manual_seed(0)
     data, batch, networks = (
         (load_splits("mnist5k").train, 64, IMAGES) if args.image else (load_splits("grid").train, 256, POINTS)
@@ -96,7 +97,7 @@ def main() -> None:
     }
     if args.json:
         result = {"name": "method_step", "ratios": ratios, "rows": rows, "threads": torch.get_num_threads()}
-        print(json.dumps(result))
+        print(json.dumps(result | args.machine))
         return
     for row in rows:
         ratio = ratios[f"{row['method']}_vs_gan"]

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import quick
 import torch
 from torch import Tensor
 from vae_step import BATCH, HIDDEN, LATENT, pythae_trainer
@@ -156,7 +157,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="training time of each run")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--data", nargs="+", default=["mnist5k", "fashion-mnist"])
-    args = parser.parse_args()
+    args = quick.parse(parser, seconds=3.0, seeds=1, data=["mnist5k"])
     rows = []
     for data in args.data:
         splits = load_splits(data)
@@ -183,7 +184,8 @@ def main() -> None:
         for m in COMPETITORS
         for v in [[r["iwae100"] for r in rows if r["data"] == d and r["method"] == m]]
     }
-    print(json.dumps({"name": "vae_bound", "seconds": args.seconds, "summary": summary, "rows": rows}))
+    result = {"name": "vae_bound", "seconds": args.seconds, "summary": summary, "rows": rows}
+    print(json.dumps(result | args.machine))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import quick
+
 DATA = "mnist10k"
 
 
@@ -78,7 +80,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
+    args = quick.parse(parser, minutes=0.2, seeds=1)
     rows = []
     with multiprocessing.get_context("spawn").Pool(2, maxtasksperchild=1) as pool:
         for seed in range(args.seeds):
@@ -95,7 +97,7 @@ def main() -> None:
         for name in ("pushforward", "pythae")
         for v in [[r["iwae100"] for r in rows if r["method"] == name]]
     }
-    result = {"name": "vae_preset", "minutes": args.minutes, "summary": summary, "rows": rows}
+    result = {"name": "vae_preset", "minutes": args.minutes, "summary": summary, "rows": rows} | args.machine
     print(json.dumps(result))
 
 

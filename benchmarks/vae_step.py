@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import quick
 import torch
 import torch.nn.functional as F
 
@@ -147,7 +148,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON only")
     parser.add_argument("--rounds", type=int, default=9, help="timed rounds of each competitor")
     parser.add_argument("--steps", type=int, default=100, help="steps a round")
-    args = parser.parse_args()
+    args = quick.parse(parser, rounds=3, steps=50)
     images = load_splits("mnist5k").train
     with tempfile.TemporaryDirectory() as temporary:
         competitors = {
@@ -156,7 +157,7 @@ def main() -> None:
             "pushforward-bf16": ours(images, Path(temporary), "bf16"),
             "pythae": pythae(images, Path(temporary)),
         }
-        result = race(competitors, args.rounds, args.steps)
+        result = race(competitors, args.rounds, args.steps) | args.machine
     if args.json:
         print(json.dumps(result))
         return

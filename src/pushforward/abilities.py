@@ -59,7 +59,7 @@ class Samples(Protocol):
         ...
 
 
-@_ability("encode", lacks="no encoder")
+@_ability("encode", lacks="no encoder to vectors")
 class Encodes(Protocol):
     """Maps data to codes that are vectors of real numbers. Other codes: see `Tokenizes`."""
 

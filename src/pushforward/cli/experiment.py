@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pushforward.cli.options import parse
 from pushforward.errors import RunFailed, Stopped, UserError
-from pushforward.experiments.harness.table import EXPERIMENTS, find_entry
+from pushforward.experiments.harness.table import EXPERIMENTS, Entry, find_entry
 
 if TYPE_CHECKING:
     from pushforward.experiments.harness.execute import Execution
@@ -23,7 +23,7 @@ HELP = """usage: pushforward experiment NAME [OPTIONS]
 Rerun a claim or a paper's table: frozen runs, the paper's figures beside ours, and checks.
 The exit status is 1 when a required check does not hold.
 
-experiments:
+experiments, with the minutes of the quick budget on two cores{results}:
 {experiments}
 
 The options: pushforward experiment NAME --help
@@ -53,8 +53,9 @@ class ExperimentOptions:
 def run(argv: list[str]) -> None:
     """List, or parse, run, write and print."""
     if not argv or argv[0] in ("-h", "--help", "list"):
-        listing = "\n".join(f"  {e.name:<16} {e.summary}" for e in EXPERIMENTS.values())
-        print(HELP.format(experiments=listing), end="")
+        listing = "\n".join(_listed(entry) for entry in EXPERIMENTS.values())
+        results = ", and of its checks those that hold in the results here" if " hold " in listing else ""
+        print(HELP.format(experiments=listing, results=results), end="")
         return
     if argv[0].startswith("-"):
         raise UserError(f"NAME: none given before {argv[0]}; expected one of {', '.join(EXPERIMENTS)}")
@@ -64,6 +65,24 @@ def run(argv: list[str]) -> None:
     signal.signal(signal.SIGTERM, _stop)
     outcome = _execute(entry.module, options)
     _finish(outcome, options)
+
+
+def _listed(entry: Entry) -> str:
+    """Its name, the minutes of its quick budget, what came of it where results lie here, and its claim."""
+    minutes = f"{entry.minutes:.0f} min" if entry.minutes >= 1 else "< 1 min"
+    return f"  {entry.name:<19} {minutes:>7}  {_verdict(entry.name):<15} {entry.summary}"
+
+
+def _verdict(name: str) -> str:
+    from pushforward.experiments.harness.document import destination
+    from pushforward.reading import Damaged, read_json
+
+    path, _ = destination(name, "full", None)
+    try:
+        checks = read_json(path, "Anything")["checks"]
+        return f"{sum(check['holds'] for check in checks)} of {len(checks)} hold"
+    except (OSError, Damaged, KeyError, TypeError):
+        return ""
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -216,9 +216,8 @@ def _parse(method: str, argv: list[str], base: RunConfig | None, named: Named) -
         argv,
         prog=f"train {method}",
         description=f"{summary[0].upper()}{summary[1:]} ({METHODS[method].paper}). "
-        "Also: --config FILE.yaml or --preset NAME loads options, --print-config prints them, "
-        "--lr.PLAYER sets one player's rate"
-        f"{_streams_told(kind)}.",
+        f"Also: --config FILE.yaml loads options, {_presets_told(method)}--print-config prints them, "
+        f"--lr.PLAYER sets one player's rate{_streams_told(kind)}.",
         default=both(options=options, train=train),
     )
     for field, given in named.items():
@@ -237,6 +236,14 @@ def _choose_length(asked: TrainOptions, base: TrainOptions) -> None:
         asked.steps = None
     elif steps:
         asked.minutes = None
+
+
+def _presets_told(method: str) -> str:
+    """The presets of a method, and how one is taken."""
+    from pushforward.recipes.presets import PRESETS
+
+    named = [f"--preset {name} ({preset.about})" for (m, name), preset in PRESETS.items() if m == method]
+    return "".join(f"{preset} too, " for preset in named)
 
 
 def _streams_told(kind: type[Any]) -> str:

@@ -17,7 +17,7 @@ from pushforward.abilities import PreparesData, offers
 from pushforward.config import RunConfig, read_config
 from pushforward.data import Dataset, Splits, load_splits
 from pushforward.data.dataset import split_validation
-from pushforward.errors import UserError
+from pushforward.errors import UserError, did_you_mean
 from pushforward.run_folder import RunFolder
 from pushforward.runs.told import told
 from pushforward.streams import build
@@ -52,10 +52,17 @@ def read_run(folder: Path) -> RunConfig:
     """The config of a run folder. Raises UserError if it is none."""
     path = RunFolder(folder).config
     if not folder.is_dir():
-        raise UserError(f"RUN: there is no folder {folder}; expected one that `pushforward train` made")
+        near = did_you_mean(str(folder), _runs_near(folder))
+        raise UserError(f"RUN: there is no folder {folder}{near}; expected one that `pushforward train` made")
     if not path.is_file():
         raise UserError(f"RUN: {folder} is no run folder: it has no config.yaml; name one that has")
     return read_config(path)
+
+
+def _runs_near(folder: Path) -> list[str]:
+    """The run folders beside a path, and those of ./runs."""
+    places = {folder.parent, Path("runs")}
+    return sorted({str(found.parent) for place in places for found in place.glob("*/config.yaml")})
 
 
 def load_data(config: RunConfig) -> dict[str, Splits]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from pushforward.training.distributed import World, join
 from pushforward.training.precision import slower_here
 
 DEFAULT_STEPS = 5000
+QUIET_S = 2.0  # of reading before it is told
 
 
 def train(
@@ -64,7 +66,7 @@ def start(config: RunConfig, progress: Progress) -> Path:
         before = present(config)
         folder = choose_folder(config, world)
         with no_empty_folder(folder, before=before):
-            data = prepare(config)
+            data = _read(config, progress)
             locate(config)
             run = _opened(config, folder, world, device, progress, data)
             with claimed(folder, world):
@@ -108,7 +110,7 @@ def resume(
                 refuse_lost_checkpoints(folder)
             else:
                 refuse_other_config(config, folder, recorded)
-            data = prepare(config)
+            data = _read(config, progress)
             if recorded is not None:
                 refuse_other_data(config, folder, data)
             locate(config)
@@ -121,6 +123,17 @@ def resume(
             return run.finish()
     finally:
         world.close()
+
+
+def _read(config: RunConfig, progress: Progress) -> Prepared:
+    """Prepare the data; where that takes a while, as of thousands of large pictures, say so meanwhile."""
+    timer = threading.Timer(QUIET_S, progress.say, [f"reading {', '.join(config.sources.values())}"])
+    timer.daemon = True
+    timer.start()
+    try:
+        return prepare(config)
+    finally:
+        timer.cancel()
 
 
 def _tell(run: Run | EnsembleRun, data: Prepared, progress: Progress) -> None:

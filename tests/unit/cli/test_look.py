@@ -270,3 +270,11 @@ def test_out_of_memory_is_one_line_with_what_to_lower(error, monkeypatch, capsys
     line = capsys.readouterr().err
     assert (stop.value.code, line.count("\n")) == (1, 1)
     assert "Lower --batch-size" in line
+
+
+def test_a_mistyped_run_is_answered_with_the_nearest(finished_run, capsys, monkeypatch):
+    monkeypatch.chdir(finished_run.parent)
+    with pytest.raises(SystemExit) as stop:
+        main(["sample", f"{finished_run.name}x"])
+    assert stop.value.code == 2
+    assert f"perhaps you meant '{finished_run.name}'" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from tests.unit.experiments import toy
 
 @pytest.fixture(autouse=True)
 def toy_experiment(monkeypatch, tmp_path, cache):
-    monkeypatch.setitem(EXPERIMENTS, "toy", Entry("toy", toy.MODULE, "a coin"))
+    monkeypatch.setitem(EXPERIMENTS, "toy", Entry("toy", toy.MODULE, "a coin", 0.1))
     monkeypatch.chdir(tmp_path)
     return toy.EXPERIMENT
 

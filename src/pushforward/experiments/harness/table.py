@@ -11,11 +11,16 @@ from pushforward.experiments.harness.experiment import Experiment
 
 @dataclass(frozen=True)
 class Entry:
-    """One experiment. module: where its `EXPERIMENT` is. summary: a line for the listing."""
+    """One experiment. module: where its `EXPERIMENT` is. summary: a line for the listing.
+
+    minutes: of its quick budget on two cores: half the seconds of its cells in docs/results, which ran one by
+    one on a core of an AMD EPYC without AMX.
+    """
 
     name: str
     module: str
     summary: str
+    minutes: float
 
 
 EXPERIMENTS = {
@@ -25,66 +30,79 @@ EXPERIMENTS = {
             "gaussian-mse",
             "pushforward.experiments.gaussian_mse",
             "a Gaussian decoder with fixed σ is squared error; with a learned σ it is not",
+            1.0,
         ),
         Entry(
             "bernoulli-bce",
             "pushforward.experiments.bernoulli_bce",
             "a Bernoulli decoder is cross-entropy on binary images; on grey ones it is no likelihood",
+            0.1,
         ),
         Entry(
             "beta-frontier",
             "pushforward.experiments.beta_frontier",
             "β is the slope of a rate-distortion curve, and a bound on either side finds it",
+            7,
         ),
         Entry(
             "aggregate-posterior",
             "pushforward.experiments.aggregate_posterior",
             "a mixture fitted to the codes lets an autoencoder sample, and a VAE sample better",
+            4,
         ),
         Entry(
             "gradient-variance",
             "pushforward.experiments.gradient_variance",
             "which estimator of a gradient is least noisy depends on the function; held against quadrature",
+            3,
         ),
         Entry(
             "gumbel-softmax",
             "pushforward.experiments.gumbel_softmax",
             "a relaxed draw beats an unbiased noisy gradient through discrete units",
+            16,
         ),
         Entry(
             "earth-mover",
             "pushforward.experiments.earth_mover",
             "the earth-mover's distance is the cheapest plan and the best critic, by trying all of them",
+            0.0,
         ),
         Entry(
             "js-vs-wasserstein",
             "pushforward.experiments.js_vs_wasserstein",
             "far from the data JS gives no gradient and W₁ the slope 1, by formula and with trained networks",
+            33,
         ),
         Entry(
             "convergence",
             "pushforward.experiments.convergence",
             "GANs circle, noise and R1 converge, two time scales alone do not: the Dirac-GAN, exactly",
+            0.2,
         ),
         Entry(
             "dying-relu",
             "pushforward.experiments.dying_relu",
             "a generator's ReLU units die of a high rate or a low bias, and leaky ones wake up",
+            25,
         ),
         Entry(
             "mode-collapse",
             "pushforward.experiments.mode_collapse",
             "remedies for mode collapse side by side under one loop, beside the papers' tables",
+            27,
         ),
         Entry(
             "every-mode",
             "pushforward.experiments.every_mode",
             "with room and time a remedy finds every mode, nearly as well as the mixture itself",
+            16,
         ),
         Entry(
             "adagan",
             "pushforward.experiments.adagan",
             "boosting covers the modes that one small GAN of its kind misses",
+            20,
         ),
     )
 }
