@@ -133,6 +133,7 @@ class Run:
 
     def begin(self) -> None:
         """Write the config and the checkpoint of step 0."""
+        self.trainer.require_room()  # before anything is written
         self.config.provenance = dict(self.data.provenance)
         self._write_config()
         self.trainer.start()

@@ -70,3 +70,14 @@ def check_finite(module: nn.Module, step: int) -> None:
     for name, buffer in module.named_buffers():  # an infinite one may be meant: a mask, a best value
         if buffer.is_floating_point() and torch.isnan(buffer).any():
             raise Diverged(f"the buffer '{name}' became NaN by step {step}")
+
+
+def check_moments(optimizers: Mapping[str, torch.optim.Optimizer], step: int) -> None:
+    """Raise Diverged if a moment of gradients is NaN or infinite: the player would stand still."""
+    for player, optimizer in optimizers.items():
+        for state in optimizer.state.values():
+            for key, t in state.items():
+                if isinstance(t, Tensor) and t.is_floating_point() and not torch.isfinite(t).all():
+                    raise Diverged(
+                        f"the gradients of '{player}' became too large for Adam's '{key}' by step {step}"
+                    )

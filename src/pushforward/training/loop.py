@@ -25,7 +25,7 @@ from pushforward.training.checkpoint import (
 )
 from pushforward.training.distributed import World
 from pushforward.training.folder import StopSignals, cannot_go_on, require_space
-from pushforward.training.guard import NonFinite, Reports, check_finite
+from pushforward.training.guard import NonFinite, Reports, check_finite, check_moments
 from pushforward.training.observing import collected, refuse_equal_names
 from pushforward.training.optim import Averages, build_optimizers, set_rates
 from pushforward.training.precision import forward_context
@@ -75,14 +75,19 @@ class Trainer:
 
     # -- the run ---------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Check the disk and write the checkpoint of step 0."""
+    def require_room(self) -> None:
+        """Raise UserError where the disk cannot hold the run."""
         if self.world.main:
             size = sum(t.nbytes for group in self._tensors().values() for t in group.values())
             size += (self.world.size - 1) * local_bytes(self.algorithm)
             # Weights with moments are 3 to 4 times these: two kept, one being written; and step 0, the
             # published weights and the best ones.
             require_space(self.folder, 15 * size + 20_000_000)
+
+    def start(self) -> None:
+        """Write the checkpoint of step 0."""
+        self.require_room()
+        if self.world.main:
             self.log.clear()
         self.save()
 
@@ -241,6 +246,7 @@ class Trainer:
     def _refuse_non_finite(self) -> None:
         try:
             check_finite(self.algorithm, self.clock.step)
+            check_moments(self.optimizers, self.clock.step)
         except Diverged as bad:
             raise Diverged(f"{bad}; {self._cure()}") from None
 

@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+import shutil
 import signal
 from itertools import pairwise
 
@@ -13,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 
+import pushforward
 from pushforward.core import Algorithm, Clock, Player, Update, cosine
 from pushforward.errors import Diverged, RunFailed, Stopped, UserError
 from pushforward.files import read_metrics
@@ -298,3 +300,25 @@ def test_a_thread_can_train(tmp_path):
     thread.start()
     thread.join()
     assert steps == [12]
+
+
+def test_moments_that_are_no_numbers_are_never_saved(tmp_path):
+    """Squares of gradients of 1e25 pass what single precision holds: Adam would stand still from then on."""
+    t = trainer(tmp_path, "gan", steps=8)
+    t.start()
+    t.one_step()
+    before = sorted(p.name for p in (tmp_path / "checkpoints").iterdir())
+    optimizer = t.optimizers["critic"]
+    parameter = optimizer.param_groups[0]["params"][0]
+    parameter.grad = torch.full_like(parameter, 1e25)
+    optimizer.step()
+    with pytest.raises(Diverged, match=r"gradients of 'critic' became too large.*exp_avg_sq.*step 1"):
+        t.save()
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == before
+
+
+def test_a_disk_too_small_is_told_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9, 1000))
+    with pytest.raises(UserError, match="MB free and this run needs"):
+        pushforward.train("vae", data="digits", steps=4, run=tmp_path / "r")
+    assert not (tmp_path / "r").exists()
