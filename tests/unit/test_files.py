@@ -101,3 +101,11 @@ def test_a_file_system_without_locks_is_told_and_used(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", failing(errno.ENOLCK))
     with pytest.warns(UserWarning, match="cannot be locked.*no second process"), locked(tmp_path):
         pass
+
+
+def test_a_finished_run_keeps_no_lock_of_a_process_that_died_at_its_end(tmp_path, capsys):
+    main(["train", "vae", "--data=digits", "--steps=1", "--hidden=8", f"--run={tmp_path / 'r'}"])
+    (tmp_path / "r" / "LOCK").write_text("process 1 on nowhere")
+    main(["train", "--resume", str(tmp_path / "r")])
+    assert "is finished" in capsys.readouterr().err
+    assert not (tmp_path / "r" / "LOCK").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import shlex
 from dataclasses import dataclass
 from typing import Any
@@ -81,8 +83,9 @@ def render(facts: Facts) -> str:
 
 
 def _initial(text: str) -> str:
-    """As a sentence begins, with parameters as options."""
-    return as_options(text[:1].upper() + text[1:])
+    """HTML of a sentence's beginning, with parameters as options, which no line breaks."""
+    safe = html.escape(as_options(text[:1].upper() + text[1:]))
+    return re.sub(r"(--[a-z][\w.-]*)", r"<code>\1</code>", safe)
 
 
 def context(facts: Facts) -> dict[str, Any]:
@@ -109,7 +112,7 @@ def context(facts: Facts) -> dict[str, Any]:
         "measured_on": facts.evaluation.n if facts.evaluation else 0,
         "held_out": len(facts.first.held_out) if facts.first else 0,
         "best": facts.best,
-        "panels": training.panels(facts.rows, kind),
+        "panels": training.panels(facts.rows, kind, facts.best),
         "line_colours": svg.LINES,
         "modes": adversarial.mode_bars(facts),
         "animations": adversarial.animations(facts),
@@ -172,7 +175,7 @@ def measured(metric: Metric) -> Figure:
     value, interval = words.estimate(metric.value, metric.ci95)
     better = {True: "higher", False: "lower", None: ""}[metric.higher_is_better]
     if metric.floor is not None:
-        better += f", at best {words.number(metric.floor)}"
+        better += f"{', ' if better else ''}at best {words.number(metric.floor)}"
     return Figure(metric.name, _label(metric.name), value, interval, metric.unit, better)
 
 

@@ -36,17 +36,25 @@ LINES = (FIRST, SECOND, *CLASSES[2:])  # the first two are the page's, the other
 WIDTH, HEIGHT, SQUARE = 3.7, 2.05, 3.4  # inches; shown at about 96 pixels an inch
 FONT = 8.0  # points
 
+APART = 0.1  # of the height of a panel: what two names beside it need
 HALOS = 300  # faint discs that show where a crowd is, behind the points of it
 
 Line = tuple[Sequence[float], Sequence[float]]
 
 
 def lines(
-    series: Sequence[Line], *, label: str, limits: tuple[float, float] | None, log: bool = False
+    series: Sequence[Line],
+    *,
+    label: str,
+    limits: tuple[float, float] | None,
+    log: bool = False,
+    names: Sequence[str] = (),
+    mark: int | None = None,
 ) -> str:
     """Up to ten lines over training steps. label: what a screen reader says. limits: of the y axis.
 
-    log: whether that is logarithmic.
+    log: whether that is logarithmic. names: written at the lines' ends, since ten colours are too many to
+    look up. mark: the step of the best weights.
     """
     with _axes() as (figure, axes):
         for (x, y), colour in zip(series, LINES, strict=False):
@@ -60,7 +68,33 @@ def lines(
         last = max((x[-1] for x, _ in series if len(x)), default=1)
         axes.set_xlim(0, max(1, last))
         axes.set_xlabel("step")
+        if mark is not None:
+            axes.axvline(mark, color=SOFT, linewidth=0.8, linestyle=(0, (2, 2)))
+            early = mark < last / 2
+            axes.text(
+                mark,
+                1,
+                " best ",
+                transform=axes.get_xaxis_transform(),
+                color=SOFT,
+                va="top",
+                ha="left" if early else "right",
+            )
+        _name_ends(axes, series, names)
         return _inline(figure, label)
+
+
+def _name_ends(axes: Any, series: Sequence[Line], names: Sequence[str]) -> None:
+    """Each line's name beside its end, in its colour, moved apart where they would overlap."""
+    ends = [axes.transData.transform((0, y[-1]))[1] for _, y in series]
+    low, high = axes.transAxes.transform([(0, 0), (0, 1)])[:, 1]
+    places = [(end - low) / (high - low) for end in ends]
+    floor = -1.0
+    for i in sorted(range(len(names)), key=lambda i: places[i]):
+        floor = max(places[i], floor + APART)
+        axes.text(
+            1.01, floor, names[i], transform=axes.transAxes, color=LINES[i], va="center", fontsize=FONT - 1
+        )
 
 
 def bars(values: Sequence[float], strong: Sequence[bool], *, ylabel: str, label: str) -> str:

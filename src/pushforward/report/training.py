@@ -59,7 +59,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Panel:
-    """One drawn quantity. cut: a sentence where early values leave the axis."""
+    """One drawn quantity. cut: a sentence where early values leave the axis.
+
+    svg: the empty string where nothing changed, so that a sentence says all.
+    """
 
     title: str
     unit: str
@@ -68,20 +71,25 @@ class Panel:
     cut: str
 
 
-def panels(rows: Sequence[Mapping[str, Any]], kind: Kind = IMAGE) -> list[Panel]:
+def panels(
+    rows: Sequence[Mapping[str, Any]], kind: Kind = IMAGE, best: Mapping[str, Any] | None = None
+) -> list[Panel]:
     """A panel for each quantity: losses first, then what the method and the validation logged.
 
     A quantity that both training and validation log shares a panel, and so do a loss that is the
-    negative ELBO and the validation's ELBO. kind: what a row of the data is.
+    negative ELBO and the validation's ELBO. kind: what a row of the data is. best: the metric that chose the
+    best weights, and their step, which is marked.
     """
     lines = collect(rows)
     drawn = []
+    chosen = None if best is None else (SAME.get(key := f"metric/{best['metric']}", key), best["step"])
     losses = [key for key in lines if key.startswith("loss/")]
     for key in losses:
         own = lines.pop(key)
         if is_negative_bound(rows, key) and (bound := lines.pop("metric/elbo", None)):
             negative = Series("", bound.steps, tuple(-v for v in bound.values))
-            drawn.append(_panel("Loss, the negative bound", kind.per("nats"), _both(own, negative)))
+            mark = _mark(chosen, "metric/elbo")
+            drawn.append(_panel("Loss, the negative bound", kind.per("nats"), _both(own, negative), mark))
         else:
             name = f"Loss of the {key.partition('/')[2]}" if len(losses) > 1 else "Loss"
             drawn.append(_panel(name, "", (own,)))
@@ -89,7 +97,7 @@ def panels(rows: Sequence[Mapping[str, Any]], kind: Kind = IMAGE) -> list[Panel]
     shared = [_shared_panel(*group, lines, of) for of in lookers for group in TOGETHER]
     for key in list(lines):
         if key in lines:
-            drawn.append(_other_panel(key, lines, kind))
+            drawn.append(_other_panel(key, lines, kind, chosen))
     drawn += [panel for panel in shared if panel is not None]
     return drawn
 
@@ -102,7 +110,12 @@ def is_negative_bound(rows: Sequence[Mapping[str, Any]], loss: str) -> bool:
     return bool(finite) and all(math.isclose(kl + r, total, rel_tol=1e-3) for kl, r, total in finite)
 
 
-def _other_panel(key: str, lines: dict[str, Series], kind: Kind) -> Panel:
+def _mark(chosen: tuple[str, int] | None, key: str) -> int | None:
+    """The step to mark in the panel of a metric."""
+    return chosen[1] if chosen is not None and chosen[0] == key else None
+
+
+def _other_panel(key: str, lines: dict[str, Series], kind: Kind, chosen: tuple[str, int] | None) -> Panel:
     """The panel of a quantity that is no loss; takes its lines away."""
     group, _, name = key.partition("/")
     of, _, what = name.rpartition("/")
@@ -111,7 +124,8 @@ def _other_panel(key: str, lines: dict[str, Series], kind: Kind) -> Panel:
         title, unit = (text.format(row=kind.name) for text in NAMES[what])
     own = lines.pop(key)
     held_out = lines.pop(f"metric/{name}", None) if group == "info" else None
-    return _panel(_of(title, of), unit, (own,) if held_out is None else _both(own, held_out))
+    series = (own,) if held_out is None else _both(own, held_out)
+    return _panel(_of(title, of), unit, series, _mark(chosen, f"metric/{name}"))
 
 
 def _of(title: str, looker: str) -> str:
@@ -165,8 +179,10 @@ def axis_limits(series: Sequence[Series]) -> tuple[float, float] | None:
     return low - margin, high + margin
 
 
-def _panel(title: str, unit: str, series: tuple[Series, ...]) -> Panel:
+def _panel(title: str, unit: str, series: tuple[Series, ...], mark: int | None = None) -> Panel:
     values = [v for s in series for v in s.values]
+    if len(values) > len(series) and max(values) == min(values):
+        return Panel(title, unit, series, "", "")
     log = unit == "norm" and min(values) > 0 and max(values) > LOGARITHMIC * min(values)
     limits = None if log else axis_limits(series)
     if unit in FROM_ZERO:
@@ -175,6 +191,8 @@ def _panel(title: str, unit: str, series: tuple[Series, ...]) -> Panel:
     outside = limits is not None and not limits[0] <= first <= limits[1]
     drawing = svg.lines(
         [(s.steps, s.values) for s in series],
+        names=[s.name for s in series] if len(series) > 2 else (),
+        mark=mark,
         label=escape(f"{title} over training steps"),
         limits=limits,
         log=log,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from pushforward.runs.identity import (
 from pushforward.runs.places import locate
 from pushforward.runs.single import Progress, Run, check_rates, sampling
 from pushforward.training.distributed import World, join
+from pushforward.training.folder import locked
 from pushforward.training.precision import slower_here
 
 DEFAULT_STEPS = 5000
@@ -95,6 +97,9 @@ def resume(
     refuse_other_length(config, changes)
     more = changes.get("minutes") is not None or (changes.get("steps") or 0) > (config.train.steps or 0)
     if RunFolder(folder).finished and not more:
+        if RunFolder(folder).lock.exists():  # of a process that died at its very end
+            with suppress(UserError), locked(folder):
+                pass
         progress.say(f"{folder} is finished ({config.train.steps} steps); nothing to do")
         return folder
     for name, value in changes.items():

@@ -66,9 +66,20 @@ def save_checkpoint(root: Path, step: int, checkpoint: Checkpoint, *, every: int
         shutil.rmtree(final)
     partial.rename(final)
     fsync(root)
-    write_durably(root / "latest", final.name.encode())
-    _prune(root, keep=final, every=every)
+    tidy(root, final, every=every)
     return final
+
+
+def tidy(root: Path, newest: Path, *, every: int) -> None:
+    """Point to the newest checkpoint and drop what is older than `save_checkpoint` keeps, and unfinished.
+
+    A death between the two leaves it to the resume. Nothing is dropped while a newer one lies there that is
+    damaged: it may still be looked into.
+    """
+    if newest != _folders(root)[-1]:
+        return
+    write_durably(root / "latest", newest.name.encode())
+    _prune(root, keep=newest, every=every)
 
 
 def newest_checkpoint(root: Path, *, schema: str = "Anything") -> tuple[Path, Checkpoint]:

@@ -22,6 +22,7 @@ from pushforward.training.checkpoint import (
     optimizer_state,
     save_checkpoint,
     split_state,
+    tidy,
 )
 from pushforward.training.distributed import World
 from pushforward.training.folder import StopSignals, cannot_go_on, require_space
@@ -270,6 +271,7 @@ class Trainer:
         if self.world.main:
             # At step 0 observers look when the run begins, so their rows will come again.
             self.log.cut_back(self.clock.step or -1)
+            tidy(path.parent, path, every=self.settings.checkpoint_every)
             self.hooks.restored(checkpoint.values.get("kept", {}))
             # A kill between a checkpoint and its publication left an older model in the folder.
             with self._published():

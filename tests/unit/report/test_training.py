@@ -58,6 +58,29 @@ def test_the_axis_leaves_out_a_wild_start_only():
 
 
 @pytest.mark.parametrize("value", [0.0, 16.0, -3.0])
-def test_a_constant_can_be_drawn(value):
-    (panel,) = panels([row(s, metric__units=value) for s in range(3)])
+def test_a_constant_can_be_drawn_beside_what_changes(value):
+    rows = [row(s, info__kl=value) for s in range(3)] + [row(2, metric__kl=value + 1)]
+    (panel,) = panels(rows)
     assert "<svg" in panel.svg
+
+
+def test_what_never_changed_is_a_sentence():
+    rows = [row(s, metric__dead_units_1=0.0, metric__dead_units_2=0.0, loss__a=float(s)) for s in range(1, 6)]
+    drawn = {p.title: p for p in panels(rows)}
+    assert drawn["Dead units of the generator"].svg == ""
+    assert drawn["Loss"].svg
+    assert panels([row(1, loss__a=2.0)])[0].svg  # a single look says nothing of change
+
+
+def test_the_best_step_is_marked_where_its_metric_is_drawn():
+    rows = [row(s, loss__vae=10.0 - s, info__kl=2.0, info__reconstruction=8.0 - s) for s in range(5)]
+    rows += [row(s, metric__validation_elbo=-9.0 + s, metric__active_units=float(s)) for s in range(1, 5)]
+    drawn = {p.title: p for p in panels(rows, best={"metric": "validation_elbo", "step": 3})}
+    marked = [title for title, p in drawn.items() if "best" in p.svg]
+    assert marked == ["Loss, the negative bound"]
+
+
+def test_many_lines_are_named_at_their_ends():
+    rows = [row(s, **{f"metric__dead_units_{i}": s * i / 100 for i in (1, 2, 3)}) for s in range(1, 6)]
+    (panel,) = panels(rows)
+    assert all(f"layer {i}" in panel.svg for i in (1, 2, 3))

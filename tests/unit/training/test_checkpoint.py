@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from pushforward.training.checkpoint import (
     restore_optimizer,
     save_checkpoint,
 )
+from tests.runs import trainer
 
 
 def some(value: float) -> Checkpoint:
@@ -145,3 +147,37 @@ def test_checkpoints_between_those_that_are_due_go_with_the_next(tmp_path):
         kept = {p.name for p in tmp_path.glob("step-*")}
         assert f"step-{step:07d}" in kept
     assert sorted(kept) == ["step-0000000", "step-0000008", "step-0000012"]
+
+
+@pytest.mark.parametrize("undone", ["pointer", "older ones", "partial"])
+def test_a_resume_does_what_a_death_after_the_checkpoint_left_undone(undone, tmp_path):
+    """At the last step no other save would come to do it."""
+    t = trainer(tmp_path, "vae", steps=8, settings={"checkpoint_every": 2})
+    t.start()
+    t.run()
+    root = tmp_path / "checkpoints"
+    whole = sorted(p.name for p in root.iterdir())
+    if undone == "pointer":
+        (root / "latest").write_text("step-0000006")
+    elif undone == "older ones":
+        shutil.copytree(root / "step-0000006", root / "step-0000004")
+    else:
+        (root / ".partial-latest").write_text("step-00")
+    again = trainer(tmp_path, "vae", steps=8, settings={"checkpoint_every": 2})
+    again.resume()
+    assert sorted(p.name for p in root.iterdir()) == whole
+    assert (root / "latest").read_text() == "step-0000008"
+
+
+def test_nothing_is_dropped_while_the_newest_is_damaged(tmp_path):
+    t = trainer(tmp_path, "vae", steps=8, settings={"checkpoint_every": 2})
+    t.start()
+    t.run()
+    root = tmp_path / "checkpoints"
+    (root / "step-0000008" / "values.json").write_text("{")
+    before = sorted(p.name for p in root.iterdir())
+    again = trainer(tmp_path, "vae", steps=8, settings={"checkpoint_every": 2})
+    with pytest.warns(UserWarning, match="left out"):
+        again.resume()
+    assert again.clock.step == 6
+    assert sorted(p.name for p in root.iterdir()) == before
