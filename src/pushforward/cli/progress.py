@@ -19,12 +19,15 @@ LINE_EVERY_S = 10.0
 
 
 class TrainingDisplay:
-    """Shows the progress of one run, in its main process only."""
+    """Shows the progress of one run, in its main process only: a bar in a terminal or notebook, else lines.
+
+    From Python: `with TrainingDisplay() as display: train("vae", data="photos", progress=display.progress)`.
+    """
 
     def __init__(self) -> None:
         self.console = Console(stderr=True)
         self.quiet = int(os.environ.get("RANK", "0")) > 0
-        self.live = self.console.is_terminal and not self.quiet
+        self.live = (self.console.is_terminal or self.console.is_jupyter) and not self.quiet
         self.progress = Callbacks(step=self._step, row=self._row, found=self._found, say=self._say)
         self._figures = ""
         self._next_line = 0.0
