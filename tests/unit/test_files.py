@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -109,3 +110,20 @@ def test_a_finished_run_keeps_no_lock_of_a_process_that_died_at_its_end(tmp_path
     main(["train", "--resume", str(tmp_path / "r")])
     assert "is finished" in capsys.readouterr().err
     assert not (tmp_path / "r" / "LOCK").exists()
+
+
+def test_rows_are_on_the_disk_before_the_checkpoint_that_follows_them(tmp_path, monkeypatch):
+    """A power cut takes what was not flushed, and a resume writes no row again that lies before it."""
+    flushed: list[str] = []
+    real = os.fsync
+
+    def note(descriptor):
+        flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        real(descriptor)
+
+    t = trainer(tmp_path, "vae", steps=4)
+    t.start()
+    monkeypatch.setattr(os, "fsync", note)
+    t.run()
+    assert "metrics.jsonl" in flushed
+    assert flushed.index("metrics.jsonl") < flushed.index("values.json")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pushforward.core import Algorithm, Clock, Observer, Snapshot
 from pushforward.errors import Diverged, Stopped
-from pushforward.files import MetricsLog
+from pushforward.files import MetricsLog, fsync_rows
 from pushforward.randomness import aside, random_state, restore_random_state
 from pushforward.run_folder import RunFolder
 from pushforward.training.checkpoint import (
@@ -236,6 +236,7 @@ class Trainer:
                 "extra": split_state(self.algorithm.state_dict())[1],
                 **local_values,
             }
+            fsync_rows(self.folder)  # a resume writes those after the checkpoint again, and none before it
             root = RunFolder(self.folder).checkpoints
             content = Checkpoint({**self._tensors(), **local_tensors}, values)
             save_checkpoint(root, self.clock.step, content, every=self.settings.checkpoint_every)
