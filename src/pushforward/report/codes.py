@@ -41,7 +41,7 @@ def what_codes_say(facts: Facts) -> Said | None:
         cure = "let the KL's weight rise from 0, and keep nats free in each dimension"
         return Said(f"{text}: the decoder ignores the code. To mend it, {cure}.", collapse_cure(facts.config))
     gap = max(0.0, kl.value - (least if sure else most))  # at least
-    other = "the other" if sure else "at least other"
+    other = "the other" if sure else "at least another"
     text += f"; {other} {_nats(gap)} are how far all codes together are from the prior."
     if gap > max(FAR_NATS, kl.value / 2):
         command = shlex.join(["pushforward", "sample", str(facts.folder), "--from", "aggregate"])

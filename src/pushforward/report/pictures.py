@@ -29,6 +29,7 @@ PAIRS = 12
 ROWS = 10  # latent dimensions walked along
 WALK = 9
 MAP_POINTS = 1000
+LONGEST_NAME = 12  # characters of a class that is named amid its points
 PLANE_SIDE = 15
 
 
@@ -154,9 +155,24 @@ def latent_map(found: Codes, shown: Dataset) -> LatentMap | None:
         xlabel=axes[0],
         ylabel=axes[1],
         label="Latent codes of held-out images in the plane",
+        names=_amid(points, labels, shown.classes, len(classes)),
     )
     more = 0 if not classes or not shown.classes else len(shown.classes) - len(classes)
     return LatentMap(drawing, how, len(z), classes, more)
+
+
+def _amid(
+    points: Tensor, labels: Sequence[int] | None, classes: Sequence[str] | None, shown: int
+) -> dict[str, tuple[float, float]]:
+    """Short names of the classes that have a colour of their own, each at the median of its points."""
+    if labels is None or classes is None or not 1 < shown <= len(svg.CLASSES):
+        return {}
+    found = {}
+    for i, name in enumerate(classes[:shown]):
+        own = points[[label == i for label in labels]]
+        if len(own) and len(name) <= LONGEST_NAME:
+            found[name] = tuple(own.median(0).values.tolist())
+    return found
 
 
 def _palette(

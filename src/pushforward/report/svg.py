@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 # Each colour is drawn as a value that stands for a variable of the page, so a dark page recolours it.
-INK, SOFT, RULE = "#0a0b0c", "#5d5d5e", "#dddddc"
+INK, SOFT, RULE, PAPER = "#0a0b0c", "#5d5d5e", "#dddddc", "#fdfcfb"
 FIRST, SECOND = "#1c5d7e", "#c2571b"
 VARIABLES = {
     INK: "var(--ink)",
     SOFT: "var(--soft)",
     RULE: "var(--rule)",
+    PAPER: "var(--paper)",
     FIRST: "var(--first)",
     SECOND: "var(--second)",
 }
@@ -129,11 +130,15 @@ def scatter(
     xlabel: str,
     ylabel: str,
     label: str,
+    names: Mapping[str, tuple[float, float]] | None = None,
 ) -> str:
-    """Points in the plane, both axes on one scale."""
+    """Points in the plane, both axes on one scale. names: words to write, and where."""
     with _axes(height=SQUARE) as (figure, axes):
         x, y = [p[0] for p in points], [p[1] for p in points]
         axes.scatter(x, y, c=colours, s=7 if len(points) > 300 else 14, alpha=0.75, linewidths=0)
+        for name, place in (names or {}).items():
+            box = {"boxstyle": "round,pad=0.15", "facecolor": PAPER, "alpha": 0.75, "linewidth": 0}
+            axes.text(*place, name, ha="center", va="center", color=INK, weight="bold", bbox=box)
         axes.set_aspect("equal", adjustable="datalim")
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)

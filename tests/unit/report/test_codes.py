@@ -43,7 +43,7 @@ def test_codes_far_from_the_prior_are_to_be_sampled_by_their_mixture():
 def test_a_saturated_measurement_says_no_more_than_it_knows():
     words = said(6.1, 18.0, 20.0, unit="nats, at least")
     assert "z tells 6.1 to 18 nats" in words.text
-    assert "at least other 2 nats" in words.text
+    assert "at least another 2 nats" in words.text
     assert words.command == ""
 
 

@@ -42,3 +42,16 @@ def test_bars_and_points():
     assert drawing.count("var(--first)") >= 2
     points = svg.scatter([(0, 0), (1, 2)], [svg.CLASSES[0], svg.OTHER], xlabel="x", ylabel="y", label="p")
     assert svg.CLASSES[0] in points
+
+
+def test_classes_are_named_amid_their_points():
+    drawn = svg.scatter(
+        [(0, 0), (1, 2)],
+        [svg.CLASSES[0], svg.OTHER],
+        xlabel="x",
+        ylabel="y",
+        label="p",
+        names={"cat": (0.5, 1.0)},
+    )
+    assert "cat" in drawn
+    assert "var(--paper)" in drawn
