@@ -20,8 +20,10 @@ from pushforward.data.rows import (
     Pixels,
     Rows,
     Scan,
+    Size,
     class_order,
     digests,
+    sides,
     size_problem,
 )
 
@@ -45,7 +47,7 @@ class Arrays:
     doubts: tuple[str, ...] = ()
 
 
-def to_rows(source: str, arrays: Arrays, *, image_size: int | None, channels: int | None) -> Rows:
+def to_rows(source: str, arrays: Arrays, *, image_size: Size, channels: int | None) -> Rows:
     """Bring arrays to the asked size and channels. Raises BadSource for shapes that are no images."""
     if arrays.images.ndim == 2:
         return _points_to_rows(source, arrays, image_size=image_size, channels=channels)
@@ -58,7 +60,7 @@ def to_rows(source: str, arrays: Arrays, *, image_size: int | None, channels: in
     if min(height, width) < MIN_SIDE:
         raise BadSource(f"images of {width} × {height}, expected at least {MIN_SIDE} a side")
     wanted = channels or (1 if depth <= 2 else 3)
-    size = (image_size, image_size) if image_size else (height, width)
+    size = sides(image_size) if image_size else (height, width)
     require_memory(n, size[0], size[1], wanted)
     converted = Counter(arrays.converted)
     images = native
@@ -79,7 +81,7 @@ def to_rows(source: str, arrays: Arrays, *, image_size: int | None, channels: in
     )
 
 
-def _points_to_rows(source: str, arrays: Arrays, *, image_size: int | None, channels: int | None) -> Rows:
+def _points_to_rows(source: str, arrays: Arrays, *, image_size: Size, channels: int | None) -> Rows:
     n, d = arrays.images.shape
     if image_size is not None or channels is not None:
         option = "--channels" if image_size is None else "--image-size"
@@ -119,6 +121,6 @@ def _convert(images: Pixels, channels: int, size: tuple[int, int], converted: Co
             image = Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
         image = image.convert(MODES[channels])
         if size != (height, width):
-            image = fit(image, size[0])
+            image = fit(image, size)
         result[i] = np.asarray(image).reshape(*size, channels)
     return result

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pushforward.data.modes import Modes
-from pushforward.data.rows import Rows, Scan, digests, fingerprint
+from pushforward.data.rows import Rows, Scan, Size, digests, fingerprint
 from pushforward.data.splits import divide, read_unique, require_usable
 from pushforward.streams import DATA, option_of
 
@@ -97,7 +97,7 @@ class Splits:
 def load_dataset(
     source: str,
     *,
-    image_size: int | None = None,
+    image_size: Size = None,
     channels: int | None = None,
     pixel_range: Sequence[float] | None = None,
 ) -> Dataset:
@@ -111,7 +111,7 @@ def load_splits(
     source: str,
     *,
     test: str | None = None,
-    image_size: int | None = None,
+    image_size: Size = None,
     channels: int | None = None,
     limit: int | None = None,
     limit_seed: int = 0,

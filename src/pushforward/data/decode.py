@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from pushforward.data.ranges import ALL, BYTES, USUAL, Ambiguous, Extent, Held, Meaning
-from pushforward.data.rows import MIN_SIDE, Pixels, Skip, digest
+from pushforward.data.rows import MIN_SIDE, Pixels, Size, Skip, digest, sides
 from pushforward.data.unread import raw, unread
 from pushforward.text import printable
 
@@ -61,7 +61,7 @@ class Decoded:
 def decode(
     item: Item,
     *,
-    image_size: int | None,
+    image_size: Size,
     channels: int | None,
     meanings: Mapping[Held, Meaning] = USUAL,
     only_size: bool = False,
@@ -151,7 +151,7 @@ def _one_line(error: Exception) -> str:
 def _decode(
     name: str,
     content: bytes | Path,
-    image_size: int | None,
+    image_size: Size,
     channels: int | None,
     meanings: Mapping[Held, Meaning],
     only_size: bool = False,
@@ -182,8 +182,8 @@ def _decode(
         image = _to_8_bit(image, meanings[held], converted)
         key = digest(np.asarray(_to_mode(image, None, [])))
         image = _to_mode(image, channels, converted)
-    if image_size is not None and image.size != (image_size, image_size):
-        image = fit(image, image_size)
+    if image_size is not None and image.size[::-1] != sides(image_size):
+        image = fit(image, sides(image_size))
         converted.append("resized")
     return Decoded(np.array(image, dtype=np.uint8), key, size, tuple(converted), held, extent)
 
@@ -271,6 +271,6 @@ def _grey_palette(image: Image.Image) -> bool:
     return bool((used == used[:, :1]).all())
 
 
-def fit(image: Image.Image, size: int) -> Image.Image:
-    """Scale the shorter side to `size` pixels (Lanczos, antialiased) and crop the centre to a square."""
-    return ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Scale it (Lanczos, antialiased) until it just covers (height, width) pixels, and crop the centre."""
+    return ImageOps.fit(image, size[::-1], Image.Resampling.LANCZOS)

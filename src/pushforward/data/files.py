@@ -12,7 +12,7 @@ from pushforward.data.archives import refuse_hostile
 from pushforward.data.decode import Item, Unused
 from pushforward.data.paths import ignored
 from pushforward.data.ranges import PixelRange
-from pushforward.data.rows import BadSource, Rows
+from pushforward.data.rows import BadSource, Rows, Size
 from pushforward.data.scan import scan
 from pushforward.text import printable
 
@@ -20,7 +20,7 @@ MAX_MEMBER_BYTES = 2**29
 
 
 def read_folder(
-    source: str, *, image_size: int | None, channels: int | None, pixel_range: PixelRange | None = None
+    source: str, *, image_size: Size, channels: int | None, pixel_range: PixelRange | None = None
 ) -> Rows:
     """Every image under a folder, sorted by path; its sub-folders are the labels."""
     root = Path(source)
@@ -73,7 +73,7 @@ def is_zip(source: str) -> bool:
 
 
 def read_zip(
-    source: str, *, image_size: int | None, channels: int | None, pixel_range: PixelRange | None = None
+    source: str, *, image_size: Size, channels: int | None, pixel_range: PixelRange | None = None
 ) -> Rows:
     """As `read_folder`, from a zip of one, without unpacking it to disk."""
     try:

@@ -20,7 +20,7 @@ from pushforward.data.archives import refuse_hostile
 from pushforward.data.arrays import Arrays, to_rows
 from pushforward.data.memory import available_bytes
 from pushforward.data.ranges import BYTES, Extent, PixelRange, agreed
-from pushforward.data.rows import BadSource, Pixels, Rows, class_order
+from pushforward.data.rows import BadSource, Pixels, Rows, Size, class_order
 
 DIMENSIONS = (1, 2, 3, 4)  # of labels, which some files hold as a column, grey images, colour images
 # MNIST's own names, with a prefix as EMNIST and QMNIST have it.
@@ -37,7 +37,7 @@ def is_idx_folder(source: str) -> bool:
 
 
 def read_idx_folder(
-    source: str, *, image_size: int | None, channels: int | None, pixel_range: PixelRange | None = None
+    source: str, *, image_size: Size, channels: int | None, pixel_range: PixelRange | None = None
 ) -> Rows:
     """`train-images-idx3-ubyte[.gz]` and its kind; an official split where `t10k-` is there as well."""
     homes = _homes(Path(source))
@@ -59,7 +59,7 @@ def is_idx_zip(source: str) -> bool:
 
 
 def read_idx_zip(
-    source: str, *, image_size: int | None, channels: int | None, pixel_range: PixelRange | None = None
+    source: str, *, image_size: Size, channels: int | None, pixel_range: PixelRange | None = None
 ) -> Rows:
     """As `read_idx_folder`, from a zip of one."""
     try:
@@ -105,7 +105,7 @@ def _has_images(folder: Path) -> bool:
 
 
 def _rows(
-    source: str, arrays: Arrays, image_size: int | None, channels: int | None, pixel_range: PixelRange | None
+    source: str, arrays: Arrays, image_size: Size, channels: int | None, pixel_range: PixelRange | None
 ) -> Rows:
     meaning = agreed("8-bit", {"": Extent.of(arrays.images)}, pixel_range) if arrays.images.size else BYTES
     if meaning.words:

@@ -18,7 +18,7 @@ from pushforward.data.fetch import Package, apt, cached, npm, pip
 from pushforward.data.idx import load_idx_folder
 from pushforward.data.kinds import IMAGE, POINT, Kind
 from pushforward.data.ranges import PixelRange
-from pushforward.data.rows import BadSource, Rows
+from pushforward.data.rows import BadSource, Rows, Size
 
 DIGITS = tuple("0123456789")
 _UPPER = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat")
@@ -266,7 +266,7 @@ NAMED = {
 
 
 def read(
-    source: str, *, image_size: int | None, channels: int | None, pixel_range: PixelRange | None = None
+    source: str, *, image_size: Size, channels: int | None, pixel_range: PixelRange | None = None
 ) -> Rows:
     """The named set `source`. Raises BadSource where it is not fetched yet, or for a range."""
     if pixel_range is not None:

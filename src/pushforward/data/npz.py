@@ -14,7 +14,7 @@ from pushforward.data.arrays import Arrays, to_rows
 from pushforward.data.labels import label_words
 from pushforward.data.memory import available_bytes
 from pushforward.data.ranges import BYTES, Extent, Meaning, PixelRange, agreed, held_as
-from pushforward.data.rows import BadSource, Rows, class_order
+from pushforward.data.rows import BadSource, Rows, Size, class_order
 
 # (training part or all, official test part) of the images, and of their labels
 IMAGES = (
@@ -55,7 +55,7 @@ def is_npz(source: str) -> bool:
 
 
 def read_npz(
-    source: str, *, image_size: int | None, channels: int | None, pixel_range: PixelRange | None = None
+    source: str, *, image_size: Size, channels: int | None, pixel_range: PixelRange | None = None
 ) -> Rows:
     """Images under one of the keys `IMAGES`, N H W, N H W C or N C H W, with labels under `LABELS`.
 

@@ -22,6 +22,10 @@ TEST_SHARE = 0.1
 NO_IMAGE = "not an image"  # why a file is left alone that does not claim to be one
 
 
+Size = int | tuple[int, int] | None
+"""Pixels a side, or (height, width), or None for the images' own."""
+
+
 class BadSource(Exception):
     """Why a source cannot be read, and the fix, without the argument's name; a reader knows it not."""
 
@@ -152,6 +156,11 @@ def fingerprint(
         total.update(row)
         total.update(b"" if labels is None else labels[i].encode() + b"\0")
     return total.hexdigest()
+
+
+def sides(size: int | tuple[int, int]) -> tuple[int, int]:
+    """(height, width), in pixels."""
+    return (size, size) if isinstance(size, int) else size
 
 
 def class_order(words: Iterable[str]) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ from pushforward.data.rows import (
     Pixels,
     Rows,
     Scan,
+    Size,
     Skip,
     class_order,
     digests,
@@ -51,7 +52,7 @@ def scan(
     source: str,
     items: Sequence[Item],
     *,
-    image_size: int | None,
+    image_size: Size,
     channels: int | None,
     pixel_range: PixelRange | None = None,
 ) -> Rows:
@@ -76,7 +77,7 @@ def scan(
 def _decoded(
     source: str,
     items: Sequence[Item],
-    image_size: int | None,
+    image_size: Size,
     channels: int | None,
     meanings: Mapping[Held, Meaning],
 ) -> _Found:
@@ -106,7 +107,7 @@ class _Found:
 
     source: str
     candidates: int
-    image_size: int | None
+    image_size: Size
     channels: int | None
     used: Mapping[Held, Meaning]
     images: list[Pixels] = field(default_factory=list)

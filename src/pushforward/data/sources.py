@@ -9,7 +9,7 @@ from typing import Protocol
 
 from pushforward.data import files, idx, named, npz
 from pushforward.data.ranges import PixelRange, checked
-from pushforward.data.rows import MAX_SIDE, MIN_SIDE, BadSource, Rows
+from pushforward.data.rows import MAX_SIDE, MIN_SIDE, BadSource, Rows, Size, sides
 from pushforward.errors import UserError, did_you_mean
 
 
@@ -23,7 +23,7 @@ class Read(Protocol):
         self,
         source: str,
         *,
-        image_size: int | None,
+        image_size: Size,
         channels: int | None,
         pixel_range: PixelRange | None = None,
     ) -> Rows:
@@ -52,13 +52,13 @@ READERS = (
 def read_source(
     source: str,
     *,
-    image_size: int | None = None,
+    image_size: Size = None,
     channels: int | None = None,
     pixel_range: Sequence[float] | None = None,
     option: str = "--data",
 ) -> Rows:
     """Decode everything that `source` names. option: what to call the argument in an error."""
-    if image_size is not None and not MIN_SIDE <= image_size <= MAX_SIDE:
+    if image_size is not None and not all(MIN_SIDE <= side <= MAX_SIDE for side in sides(image_size)):
         raise UserError(f"--image-size {image_size}: expected {MIN_SIDE} to {MAX_SIDE} pixels")
     if channels is not None and channels not in (1, 2, 3, 4):
         raise UserError(

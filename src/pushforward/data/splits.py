@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pushforward.data.kinds import Kind, size_of
-from pushforward.data.rows import TEST_SHARE, Rows, places
+from pushforward.data.rows import TEST_SHARE, Rows, Size, places
 from pushforward.data.sources import read_source
 from pushforward.errors import UserError
 from pushforward.streams import DATA, option_of
@@ -29,7 +29,7 @@ class Divided:
 def read_unique(
     source: str,
     *,
-    image_size: int | None,
+    image_size: Size,
     channels: int | None,
     pixel_range: Sequence[float] | None = None,
     option: str = "--data",
@@ -43,7 +43,7 @@ def divide(
     rows: Rows,
     *,
     test: str | None,
-    image_size: int | None,
+    image_size: Size,
     limit: int | None,
     limit_seed: int,
     pixel_range: Sequence[float] | None = None,
@@ -108,7 +108,7 @@ def split(rows: Rows, stream: str = DATA) -> tuple[Rows, Rows, str]:
 
 
 def _split_by(
-    rows: Rows, test: str, image_size: int | None, pixel_range: Sequence[float] | None, stream: str
+    rows: Rows, test: str, image_size: Size, pixel_range: Sequence[float] | None, stream: str
 ) -> tuple[Rows, Rows, str]:
     """Hold out the official test part of the source `test`, or all of it where it has none."""
     data, option = option_of("data", stream), option_of("test", stream)

@@ -14,6 +14,7 @@ from pushforward.config import RunConfig
 from pushforward.data import Dataset, Splits, load_dataset, load_splits
 from pushforward.data.dataset import split_validation
 from pushforward.data.kinds import size_of
+from pushforward.data.rows import Size
 from pushforward.errors import UserError
 from pushforward.models.model import Model
 from pushforward.models.store import Which, load
@@ -132,10 +133,11 @@ def _own(config: RunConfig, stream: str, split: Split) -> Shown:
 
 
 def _other(config: RunConfig, shape: tuple[int, ...], data: str, split: Split | None) -> Shown:
-    size, channels = None, None
+    size: Size = None
+    channels = None
     if len(shape) == 3:
         channels, height, width = shape
-        size = height if height == width else None
+        size = (height, width)
     if split is None:
         images = load_dataset(data, image_size=size, channels=channels)
         return Shown(prepared(config, images), "all", _converted(images))

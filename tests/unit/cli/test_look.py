@@ -278,3 +278,27 @@ def test_a_mistyped_run_is_answered_with_the_nearest(finished_run, capsys, monke
         main(["sample", f"{finished_run.name}x"])
     assert stop.value.code == 2
     assert f"perhaps you meant '{finished_run.name}'" in capsys.readouterr().err
+
+
+def test_a_model_of_images_that_are_not_square_brings_others_to_its_size(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for folder, size in (("own", (12, 20)), ("others", (30, 30))):
+        (tmp_path / folder).mkdir()
+        for i in range(24):
+            pixels = rng.integers(0, 255, (*size, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / folder / f"{i}.png")
+    run = tmp_path / "r"
+    main(
+        [
+            "train",
+            "vae",
+            f"--data={tmp_path / 'own'}",
+            "--steps=2",
+            "--batch-size=4",
+            "--hidden=8",
+            f"--run={run}",
+        ]
+    )
+    capsys.readouterr()
+    facts = said(capsys, "evaluate", run, "--data", tmp_path / "others")
+    assert "24 × resized" in json.dumps(facts, ensure_ascii=False)
