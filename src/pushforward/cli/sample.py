@@ -89,7 +89,12 @@ def run(argv: list[str]) -> None:
         "seed": options.seed,
         "out": str(out),
     }
-    announce(facts, as_json=options.json, line=lambda: f"{n} samples  {line}")
+    weights = (
+        f"{options.which} weights, step {facts['step']:,}"
+        if facts["step"] is not None
+        else f"{options.which} weights"
+    )
+    announce(facts, as_json=options.json, line=lambda: f"{n} samples  {line}  ({weights})")
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,7 @@ def context(facts: Facts) -> dict[str, Any]:
         "measured_on": facts.evaluation.n if facts.evaluation else 0,
         "held_out": len(facts.first.held_out) if facts.first else 0,
         "best": facts.best,
+        "weights_of": facts.model.about.get("step") if facts.model else None,
         "panels": training.panels(facts.rows, kind, facts.best),
         "line_colours": svg.LINES,
         "modes": adversarial.mode_bars(facts),

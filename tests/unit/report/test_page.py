@@ -207,3 +207,8 @@ def test_a_gan_is_headed_by_what_was_seen_of_its_samples(tmp_path):
     config = RunConfig(method="gan", train=TrainOptions(), options=recipe_class("gan")())
     figures = headline(Facts(tmp_path, config, rows, finished=True, running=False))
     assert [f.name for f in figures] == ["cells", "spread", "near_duplicates"]
+
+
+def test_the_page_says_of_which_weights_the_samples_are(finished_run, page):
+    step = json.loads((finished_run / "model.json").read_text())["step"]
+    assert f"Weights: the last, of step {step:,}" in Reader(page).words
