@@ -15,7 +15,8 @@ from pushforward.data.toys import STACKS_TRAIN
 from pushforward.errors import UserError
 from pushforward.evaluation.outcome import Effort, Outcome, Skipped
 from pushforward.evaluation.points import counts
-from pushforward.features.digits import KEPT_ASIDE, train_classifier, triples, unseen
+from pushforward.features.classifier import KEPT_ASIDE, train_classifier
+from pushforward.features.digits import triples, unseen
 from pushforward.metrics.modes import label_statistics
 from pushforward.models.model import Model
 

@@ -13,6 +13,7 @@ from pushforward.data.arrays import Arrays
 from pushforward.data.toys import stacked_digits
 from pushforward.errors import UserError
 from pushforward.evaluation import evaluate, stacked
+from pushforward.features.classifier import Classifier
 from pushforward.metrics.modes import perfect_kl
 from pushforward.models.model import Model
 
@@ -28,7 +29,7 @@ def halves(digits) -> tuple[Dataset, Dataset]:
 
 
 @pytest.fixture(scope="module")
-def classifier(halves) -> stacked.Classifier:
+def classifier(halves) -> Classifier:
     return stacked.train_classifier(halves[0], seed=0, epochs=20)
 
 
@@ -52,7 +53,7 @@ def test_it_is_the_same_from_the_same_seed_and_leaves_the_random_stream_alone(ha
     one, two = (stacked.train_classifier(halves[0], seed=1, epochs=1) for _ in range(2))
     assert torch.equal(torch.randn(2), expected)
     x = to_float(halves[1].x[:50])
-    assert torch.equal(one.network(x), two.network(x))
+    assert torch.equal(one.logits(x), two.logits(x))
 
 
 def test_a_stack_is_read_red_green_blue_at_whatever_size(classifier, halves):

@@ -7,7 +7,12 @@ import torch
 
 from pushforward.errors import UserError
 from pushforward.features.pixels import pixel_components
-from pushforward.metrics.frechet import frechet_distance
+from pushforward.metrics.frechet import (
+    extrapolated_frechet,
+    frechet_distance,
+    frechet_from_moments,
+    moments,
+)
 
 
 def gaussian(n: int, d: int) -> torch.Tensor:
@@ -69,3 +74,52 @@ def test_more_components_than_the_images_span_are_refused(components):
 def test_a_single_point_is_refused():
     with pytest.raises(UserError, match="a: 1 points; expected at least 2"):
         frechet_distance(torch.randn(1, 3), torch.randn(5, 3))
+
+
+def test_fewer_rows_than_features_is_the_same_distance():
+    """From the rows' cross-Gram, and from the covariances with their d - n zeros."""
+    a, b = torch.randn(12, 30, dtype=torch.float64), torch.randn(20, 30, dtype=torch.float64) + 0.3
+    assert frechet_distance(a, b) == pytest.approx(frechet_from_moments(moments(a), moments(b)), rel=1e-6)
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 8), (12, 40)])
+def test_torchmetrics_and_scipys_square_root_agree(n, d):
+    from scipy.linalg import sqrtm
+    from torchmetrics.image.fid import _compute_fid
+
+    a, b = torch.randn(n, d, dtype=torch.float64), 2 * torch.randn(n + 5, d, dtype=torch.float64) + 1
+    (ma, sa), (mb, sb) = ((x.mean(0), torch.cov(x.T)) for x in (a, b))
+    ours = frechet_distance(a, b)
+    root = sqrtm((sa @ sb).numpy()).real if n > d else None
+    if root is not None:
+        told = (ma - mb).square().sum() + sa.trace() + sb.trace() - 2 * root.trace()
+        assert ours == pytest.approx(told.item(), rel=1e-9)
+    # torchmetrics takes roots of eigenvalues that are zero but for rounding: 1e-8 of the largest, each.
+    assert ours == pytest.approx(_compute_fid(ma, sa, mb, sb).item(), rel=1e-9 if n > d else 1e-6)
+
+
+def test_the_limit_of_endless_rows_is_the_distance_of_the_distributions():
+    """Two Gaussians a shift of 1 apart: 1. With 300 rows of 20 features the distance itself is 0.7 more."""
+    a, b = torch.randn(300, 20, dtype=torch.float64), torch.randn(300, 20, dtype=torch.float64)
+    b[:, 0] += 1
+    told = extrapolated_frechet(a, b)
+    assert told.value == pytest.approx(frechet_distance(a, b))
+    assert told.value > 1.4
+    assert abs(told.limit - 1) < 3 * told.limit_error < 1
+    assert told.slope > 0
+
+
+def test_the_bootstrap_spreads_as_repeated_samples_do():
+    draws = [frechet_distance(torch.randn(200, 4), torch.randn(200, 4) + 0.5) for _ in range(60)]
+    errors = [
+        extrapolated_frechet(torch.randn(200, 4), torch.randn(200, 4) + 0.5, bootstraps=20).standard_error
+        for _ in range(10)
+    ]
+    assert torch.tensor(errors).mean().item() == pytest.approx(torch.tensor(draws).std().item(), rel=0.35)
+
+
+def test_other_features_and_too_few_rows_are_refused():
+    with pytest.raises(UserError, match="3 and 4 features"):
+        frechet_distance(torch.randn(5, 3), torch.randn(5, 4))
+    with pytest.raises(UserError, match="3 points; expected at least 4"):
+        extrapolated_frechet(torch.randn(3, 2), torch.randn(9, 2))
