@@ -76,6 +76,11 @@ def constant(clock: Clock) -> float:
     return 1.0
 
 
+def unchanging(clock: Clock) -> Mapping[str, Any]:
+    """No option of an optimiser changes."""
+    return {}
+
+
 def cosine(clock: Clock) -> float:
     """A learning-rate factor that falls from 1 to 0 over the run along half a cosine."""
     return 0.5 * (1 + math.cos(math.pi * clock.fraction))
@@ -87,8 +92,10 @@ class Player:
 
     module: whose parameters move. optimizer: a class of torch.optim. lr: its base rate, per step.
     options: further keyword arguments of the optimiser. schedule: a factor of `lr` read from the clock
-    before every step. clip_norm: largest total L2 norm of the gradient. ema: decay per step of an
-    exponential moving average of the weights, with which the trained model is then published.
+    before every step. changing: options of the optimiser that follow the clock, such as Adam's betas, set
+    before every step. clip_norm: largest total L2 norm of the gradient. ema: decay per step of an exponential
+    moving average of the weights, with which the trained model is then published; a function of the clock
+    where it changes.
     """
 
     module: nn.Module
@@ -97,12 +104,13 @@ class Player:
     options: Mapping[str, Any] = field(default_factory=dict)
     schedule: Callable[[Clock], float] = constant
     clip_norm: float | None = None
-    ema: float | None = None
+    ema: float | Callable[[Clock], float] | None = None
+    changing: Callable[[Clock], Mapping[str, Any]] = unchanging
 
     def __post_init__(self) -> None:
         if not self.lr > 0:
             raise UserError(f"`lr`: {self.lr}; expected a positive number, such as 1e-3")
-        if self.ema is not None and not 0 < self.ema < 1:
+        if isinstance(self.ema, int | float) and not 0 < self.ema < 1:
             raise UserError(f"`ema`: {self.ema}; expected a decay between 0 and 1, such as 0.999")
 
     def parameters(self) -> list[nn.Parameter]:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pushforward.abilities import GAME, Game
-from pushforward.core import Algorithm, Player, Steps, Update, constant, cosine
+from pushforward.core import Algorithm, Clock, Player, Steps, Update, constant, cosine
 from pushforward.distributions.likelihood import at_least_single
 from pushforward.errors import UserError
 from pushforward.networks.layers import has_batch_norm
@@ -20,6 +20,7 @@ from pushforward.views.critic import weighed, weighted_sum
 from pushforward.views.view import Learner
 
 NONE: Mapping[str, Tensor] = {}
+Ema = float | Callable[[Clock], float] | None
 
 
 @dataclass(kw_only=True)
@@ -50,7 +51,11 @@ class AdversarialHyperparameters:
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"`{name}`: {getattr(self, name)}; expected a decay in [0, 1)")
 
-    def player(self, module: nn.Module, *, ema: float | None = None) -> Player:
+    def averaging(self) -> Ema:
+        """The decay of averaged generator weights."""
+        return self.ema
+
+    def player(self, module: nn.Module, *, ema: Ema = None) -> Player:
         """The player that moves this module by Adam with these settings."""
         return Player(
             module=module,
@@ -86,7 +91,7 @@ class AdversarialModel(Algorithm):
         """Two: the critic with its views' heads, and the generator."""
         return {
             "critic": self.hyper.player(self.critic),
-            "generator": self.hyper.player(self.generator, ema=self.hyper.ema),
+            "generator": self.hyper.player(self.generator, ema=self.hyper.averaging()),
         }
 
     def check_batch(self, n: int) -> None:

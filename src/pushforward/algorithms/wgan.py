@@ -16,6 +16,7 @@ from torch import nn
 from pushforward.algorithms.adversarial import (
     AdversarialHyperparameters,
     AdversarialModel,
+    Ema,
     critic_step,
     distance,
     generator_terms,
@@ -43,7 +44,7 @@ class WGANHyperparameters(AdversarialHyperparameters):
         if not self.c > 0:
             raise UserError(f"`c`: {self.c}; expected a positive bound of the critic's weights, such as 0.01")
 
-    def player(self, module: nn.Module, *, ema: float | None = None) -> Player:
+    def player(self, module: nn.Module, *, ema: Ema = None) -> Player:
         """The player that moves this module by RMSProp."""
         schedule = cosine if self.lr_schedule == "cosine" else constant
         return Player(module=module, optimizer=torch.optim.RMSprop, lr=self.lr, schedule=schedule, ema=ema)

@@ -49,7 +49,7 @@ def fitting(
     for step in range(steps):
         set_rates(optimizers, players, algorithm.clock)
         reported = stepper(draw)
-        averages.update()
+        averages.update(algorithm.clock)
         algorithm.clock.step = step + 1
         algorithm.clock.images = getattr(draw, "images", 0)  # where the draw is a stream, which counts them
         yield reported

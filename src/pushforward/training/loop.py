@@ -115,7 +115,7 @@ class Trainer:
         position = self.draw.state()
         set_rates(self.optimizers, self.players, self.clock)
         values = self._taken()
-        self.averages.update()
+        self.averages.update(self.clock)
         self.clock.step += 1
         self.clock.images = self.draw.images
         self.reports.add(self.clock.step, values, position)

@@ -39,11 +39,12 @@ def build_optimizers(players: Mapping[str, Player]) -> dict[str, torch.optim.Opt
 def set_rates(
     optimizers: Mapping[str, torch.optim.Optimizer], players: Mapping[str, Player], clock: Clock
 ) -> None:
-    """Write each player's rate for this step: a function of the clock alone, so it needs no state."""
+    """Write each player's rate, and what else changes, for this step: functions of the clock alone."""
     for name, optimizer in optimizers.items():
         rate = players[name].lr * players[name].schedule(clock)
+        changed = players[name].changing(clock)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group.update(changed, lr=rate)
 
 
 class Averages:
@@ -57,9 +58,10 @@ class Averages:
             name: {key: t.detach().clone() for key, t in live.items()} for name, live in self._live.items()
         }
 
-    def update(self) -> None:
+    def update(self, clock: Clock) -> None:
         """After a step: averaged <- decay * averaged + (1 - decay) * live."""
-        for name, decay in self._decay.items():
+        for name, told in self._decay.items():
+            decay = told(clock) if callable(told) else told
             moving, goal = [], []
             for key, live in self._live[name].items():
                 average = self._averaged[name][key]

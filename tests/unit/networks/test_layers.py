@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pushforward.core import Player
+from pushforward.core import Clock, Player
 from pushforward.errors import UserError
 from pushforward.networks.conv import channels, pyramid, pyramid_of
 from pushforward.networks.dcgan import dcgan_critic
@@ -188,7 +188,7 @@ def test_power_iteration_is_state_that_rests_in_eval_mode_and_is_written_in_plac
     for p in critic.parameters():
         p.data.normal_()
     assert moved(True)
-    averages.update()
+    averages.update(Clock())
     averages.state()  # raises where a buffer was replaced
 
 
