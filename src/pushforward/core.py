@@ -181,6 +181,8 @@ class Algorithm(nn.Module, ABC):
     """What chooses the best weights; where there is none, no training data are set aside."""
     passes: int = 1
     """Calls of a network that one encoding or decoding takes; of many a report looks at fewer rows."""
+    features_seen: tuple[str, ...] = ()
+    """Families of features that its loss or critic uses; they never judge it."""
     local: ClassVar[tuple[str, ...]] = ()
     """What each process has for itself, such as a pool of past samples: names of buffers or of modules, as in
     `state_dict()`. A checkpoint holds it once for each process, so the run resumes with as many as it had."""

@@ -163,7 +163,7 @@ COMMANDS = (
     ["sample", "--n", "4", "--from", "aggregate", "--components", "2"],
     ["reconstruct", "--n", "4"],
     ["traverse", "--steps", "3"],
-    ["evaluate", "--k", "3", "--limit", "20", "--json"],
+    ["evaluate", "--k", "3", "--limit", "20", "--cheap", "--json"],
     ["report"],
 )
 ON_POINTS = tuple(words for words in COMMANDS if words[0] in ("sample", "evaluate", "report"))
@@ -199,7 +199,7 @@ def test_every_command_runs_or_refuses_in_a_line(method, data, sources, tmp_path
     for name, *words in COMMANDS if data == "images" else ON_POINTS:
         did[" ".join([name, *words])] = runs_or_refuses([name, str(folder), *words], capsys)
     assert did["report"]
-    assert did["evaluate --k 3 --limit 20 --json"]
+    assert did["evaluate --k 3 --limit 20 --cheap --json"]
     model = pushforward.load(folder)
     assert did["sample --n 4"] == model.can(abilities.Samples)
     if data == "images":
@@ -260,7 +260,7 @@ def test_codes_that_are_no_vectors_train_report_and_traverse(codes, tmp_path, ca
     assert not model.can(abilities.Encodes)
     assert not runs_or_refuses(["traverse", str(folder)], capsys)
     assert runs_or_refuses(["reconstruct", str(folder), "--n", "3"], capsys)
-    assert runs_or_refuses(["evaluate", str(folder), "--limit", "20"], capsys)
+    assert runs_or_refuses(["evaluate", str(folder), "--cheap", "--limit", "20"], capsys)
     assert runs_or_refuses(["report", str(folder)], capsys)
 
 

@@ -11,12 +11,15 @@ import tyro
 
 from pushforward.cli.options import parse
 from pushforward.cli.output import at_least, check_seed, writing
-from pushforward.errors import as_options
+from pushforward.errors import UserError, as_options
 from pushforward.run_folder import RunFolder
 from pushforward.text import printable
 
 if TYPE_CHECKING:
+    from pushforward.config import RunConfig
+    from pushforward.data import Dataset
     from pushforward.evaluation import Evaluation, Metric
+    from pushforward.models.model import Model
 
 DESCRIPTION = (
     "Measure a trained model on images or points that it did not learn from, and how sure each figure is. "
@@ -49,6 +52,14 @@ class EvaluateOptions:
     limit: int | None = None
     """Measure on only so many images, chosen by the seed. Default: all, but 100 with ais and prior, which
     are costly."""
+    features: str | None = None
+    """Of images: what distances are taken on. efficientnet-lite0, efficientnet-lite1, random-conv, pixels,
+    with @SIZE for another input size, or inception=FILE, dinov2=FILE for TorchScript weights of yours.
+    Default: the first that the model was not trained with."""
+    samples: int = 5000
+    """Of images: how many to draw; at most as many as were trained on."""
+    cheap: bool = False
+    """Leave out what takes longer than seconds: distances, classes, inversion."""
     which: Literal["last", "best"] = "last"
     """The weights at the end of training, or those with the best validation metric."""
     seed: int = 0
@@ -60,7 +71,7 @@ class EvaluateOptions:
 def run(argv: list[str]) -> None:
     """Parse, measure, print."""
     options = parse(EvaluateOptions, argv, prog="evaluate", description=DESCRIPTION)
-    counts = {name: getattr(options, name) for name in ("k", "temperatures", "chains", "limit")}
+    counts = {name: getattr(options, name) for name in ("k", "temperatures", "chains", "limit", "samples")}
     for name, value in counts.items():
         at_least(f"--{name}", value)
     check_seed(options.seed)
@@ -76,16 +87,22 @@ def run(argv: list[str]) -> None:
     with Console(stderr=True).status("reading the images and measuring"):
         shown = images_for(config, model, data=options.data, split=options.split)
         images = pick(shown.data, _limit(options), options.seed)
+        train, missing = _learned_from(config, model)
         evaluation = evaluate(
             model,
             images,
+            reference=shown.data,
+            train=train,
+            samples=options.samples,
+            features=options.features,
+            cheap_only=options.cheap,
             k=options.k,
             seed=options.seed,
             likelihood=options.likelihood,
             annealing=Annealing(temperatures=options.temperatures, chains=options.chains),
         )
     evaluation = _at_the_edge(evaluation)
-    notes = [shown.note] if shown.note else []
+    notes = [note for note in (shown.note, missing) if note]
     what = model.kind.many
     if options.limit is None and len(images) < len(shown.data):
         notes.append(
@@ -115,6 +132,16 @@ def run(argv: list[str]) -> None:
         _print(content, evaluation, what)
 
 
+def _learned_from(config: RunConfig, model: Model) -> tuple[Dataset | None, str]:
+    """The training images, to tell copies by; or why there are none."""
+    from pushforward.runs.reopen import images_for
+
+    try:
+        return images_for(config, model, split="train").data, ""
+    except UserError as error:
+        return None, f"copies of training images cannot be told: {error}"
+
+
 def _at_the_edge(evaluation: Evaluation) -> Evaluation:
     """The same, where parameters are spelled as this command's options."""
     skipped = tuple(replace(s, reason=as_options(s.reason)) for s in evaluation.skipped)
@@ -139,18 +166,22 @@ def _print(content: dict[str, Any], evaluation: Evaluation, what: str) -> None:
     of = {"all": f"{what} of"}.get(content["split"], f"{content['split']} {what} of")
     table = Table(
         title=f"{shown(content['run'])}, {content['checkpoint']} weights (step {content['step']:,})",
-        caption=f"{evaluation.n:,} {of} {shown(content['data'])}; ± is a 95 % confidence interval",
+        caption=f"{evaluation.n:,} {of} {shown(content['data'])}; ± is a 95 % confidence interval; real: "
+        "what real data score in place of samples, or a perfect model does",
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
     )
-    table.add_column("metric", no_wrap=True)
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("±", justify="right", no_wrap=True)
-    table.add_column("unit", no_wrap=True)
-    table.add_column("better")
+    for name, side in (("metric", "left"), ("value", "right"), ("±", "right"), ("real", "right")):
+        table.add_column(name, justify=side, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("better", no_wrap=True)
+    table.add_column("unit")
+    last = None
     for metric in evaluation.metrics:
-        table.add_row(*_row(metric))
+        if metric.features != last and metric.features is not None:
+            table.add_row(f"[italic]on {shown(metric.features)}[/]")
+        last = metric.features
+        table.add_row(*map(shown, _row(metric)))
     console = Console()
     console.print(table)
     for reason, names in _by_reason(evaluation).items():
@@ -167,7 +198,9 @@ def _by_reason(evaluation: Evaluation) -> dict[str, list[str]]:
 
 
 def _row(metric: Metric) -> tuple[str, ...]:
+    """real: what real data score in place of samples, or a perfect model does."""
     better = {True: "higher", False: "lower", None: ""}[metric.higher_is_better]
-    floor = "" if metric.floor is None else f", best {metric.floor:.4g}"
+    floor = "" if metric.floor is None else f"{metric.floor:.4g}"
     interval = "" if metric.ci95 is None else f"{metric.ci95:.2g}"
-    return metric.name, f"{metric.value:.5g}", interval, metric.unit, better + floor
+    name = metric.name.removesuffix(f"[{metric.features}]")
+    return name, f"{metric.value:.5g}", interval, floor, better, metric.unit

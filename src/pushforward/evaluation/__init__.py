@@ -14,11 +14,13 @@ import torch
 
 from pushforward.abilities import (
     ABILITIES,
+    Decodes,
     Encodes,
     HasBound,
     HasGaussianPosterior,
     HasLogProb,
     HasPosterior,
+    HasPrior,
     Reconstructs,
     Samples,
     Tokenizes,
@@ -28,9 +30,10 @@ from pushforward.data.kinds import size_of
 from pushforward.diagnostics.latent_information import latent_information
 from pushforward.diagnostics.posterior_collapse import ACTIVE_VARIANCE, active_units
 from pushforward.errors import UserError
-from pushforward.evaluation import density, points, stacked
+from pushforward.evaluation import density, images, points, stacked
 from pushforward.evaluation.likelihood import bounds
 from pushforward.evaluation.outcome import (
+    SAMPLES,
     Effort,
     Evaluation,
     Metric,
@@ -49,6 +52,7 @@ from pushforward.randomness import aside
 
 __all__ = ["Evaluation", "Metric", "Skipped", "active", "evaluate"]
 
+LEAST_SAMPLES = 20
 INFORMED_BY = 1000  # images, whose square the cost of I(x; z) grows with
 
 
@@ -57,6 +61,9 @@ def evaluate(
     data: Dataset,
     *,
     reference: Dataset | None = None,
+    train: Dataset | None = None,
+    samples: int = SAMPLES,
+    features: str | None = None,
     k: int | None = None,
     seed: int = 0,
     likelihood: Rung = "iwae",
@@ -66,7 +73,10 @@ def evaluate(
     """Measure everything that the model can be measured by on these images or points.
 
     reference: what samples are compared with; by default the data themselves. Its modes are counted where
-    they are known, as they are of a named mixture and of stacked-mnist, which takes a minute. likelihood: how
+    they are known, as they are of a named mixture and of stacked-mnist, which takes a minute. train: what the
+    model learned from: floors and copies are told from it. samples: images to draw, at most as many as there
+    are of `train`. features: what distances between images are taken on, see `features.find_extractor`; by
+    default the first judge that the model was not trained with. likelihood: how
     ln p(x) is estimated, "iwae", "ais" or "prior"; see `Model.likelihood`. k: draws an image, 100 or for
     "prior" 10,000 by default. annealing: of "ais". cheap_only: leave out what takes minutes. The same seed
     gives the same figures. Raises UserError for data or a reference of another shape than the model's, for
@@ -76,16 +86,17 @@ def evaluate(
     k = DRAWS.get(likelihood, 100) if k is None else k
     if k < 1:
         raise UserError(f"k: {k}; expected at least 1 importance sample")
-    for name, given in (("data", data), ("reference", reference)):
-        if given.shape != model.shape:
-            raise UserError(
-                f"`{name}`: {size_of(given.shape)}, but the model takes {size_of(model.shape)}; give those"
-            )
-        if not len(given):
-            raise UserError(f"`{name}`: no {model.kind.many}; expected at least one")
+    _check(model, samples, data=data, reference=reference, train=train)
     check_rung(model.algorithm, likelihood)
     effort = Effort(
-        likelihood=likelihood, k=k, annealing=annealing or Annealing(), seed=seed, reference=reference
+        likelihood=likelihood,
+        k=k,
+        annealing=annealing or Annealing(),
+        seed=seed,
+        reference=reference,
+        train=train,
+        samples=samples,
+        features=features,
     )
     total = Outcome()
     for measure in MEASURES:
@@ -106,6 +117,21 @@ def evaluate(
     measured = {m.name for m in total.metrics}  # the bits of a bound are skipped, those of a density are not
     skipped = tuple(s for s in total.skipped if s.name not in measured)
     return Evaluation(len(data), tuple(total.metrics), skipped, total.detail, tuple(total.notes))
+
+
+def _check(model: Model, samples: int, **sets: Dataset | None) -> None:
+    """Raise UserError for too few samples, or data that are not the model's."""
+    if samples < LEAST_SAMPLES:
+        raise UserError(f"`samples`: {samples}; expected at least {LEAST_SAMPLES}, to measure a distance by")
+    for name, given in sets.items():
+        if given is None:
+            continue
+        if given.shape != model.shape:
+            raise UserError(
+                f"`{name}`: {size_of(given.shape)}, but the model takes {size_of(model.shape)}; give those"
+            )
+        if not len(given):
+            raise UserError(f"`{name}`: no {model.kind.many}; expected at least one")
 
 
 def _wanted(measure: Measure, model: Model) -> bool:
@@ -235,6 +261,11 @@ MEASURES: Sequence[Measure] = (
     Measure(points.MODES, (Samples,), points.modes, of="point"),
     Measure(stacked.MODES, (Samples,), stacked.modes, of=stacked.STACKED, cost="costly"),
     Measure(("sliced_wasserstein",), (Samples,), points.distance, least=2, of="point"),
+    Measure(("sharpness",), (Samples,), images.edges, of="image"),
+    Measure(images.DISTANCES, (Samples,), images.distances, of="image", cost="costly"),
+    Measure(images.CLASSES, (Samples,), images.classes, of="image", cost="costly"),
+    Measure(("inversion_error",), (Decodes, HasPrior), images.inversion, of="image", cost="costly"),
+    Measure(images.TRANSPORT, (Samples,), images.transport, of="image", cost="costly"),
 )
 
 

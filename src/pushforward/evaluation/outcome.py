@@ -16,6 +16,8 @@ from pushforward.models.model import DECODED_AT_ONCE, Model
 from pushforward.objectives.annealing import Annealing
 from pushforward.objectives.montecarlo import mean_interval
 
+SAMPLES = 5000  # of images, that are drawn to be measured
+
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
@@ -75,7 +77,8 @@ class Outcome:
 class Effort:
     """How to estimate ln p(x): see `Model.likelihood`. k: draws an image of "iwae" and "prior".
 
-    reference: what samples are compared with.
+    reference: what samples are compared with. train: what the model learned from, where it is known. samples:
+    how many are drawn. features: by name, None for the first that the model has not seen.
     """
 
     likelihood: Rung = "iwae"
@@ -83,6 +86,9 @@ class Effort:
     annealing: Annealing
     seed: int = 0
     reference: Dataset
+    train: Dataset | None = None
+    samples: int = SAMPLES
+    features: str | None = None
 
     @property
     def draws(self) -> int:

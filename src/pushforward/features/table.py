@@ -63,15 +63,13 @@ def judge(seen: Collection[str], *, first: str = JUDGES[0]) -> tuple[str, str]:
     """
     order = (first, *(name for name in JUDGES if name != first))
     for name in order:
-        family = name.partition("@")[0].partition("=")[0]
-        if family not in seen and _present(family):
-            skipped = order[: order.index(name)]
-            why = [
-                f"{s}: {'the model was trained with them' if _family(s) in seen else 'not installed'}"
-                for s in skipped
-            ]
-            return name, "; ".join(why)
+        if _family(name) not in seen and _present(_family(name)):
+            return name, "; ".join(_reason(skipped, seen) for skipped in order[: order.index(name)])
     raise UserError(f"`features`: the model has seen all of them: {', '.join(seen)}; give others by name")
+
+
+def _reason(name: str, seen: Collection[str]) -> str:
+    return f"{name}: {'the model was trained with them' if _family(name) in seen else 'not installed'}"
 
 
 def _family(name: str) -> str:

@@ -109,11 +109,14 @@ def test_a_mean_reconstruction_has_a_standard_error_that_falls_with_the_draws(fi
 def test_the_other_rungs_of_the_ladder(rung, name, finished_run, capsys, monkeypatch):
     monkeypatch.setattr("pushforward.cli.evaluate.COSTLY_IMAGES", 3)
     options = {"ais": ("--temperatures", "4", "--chains", "2"), "prior": ("--k", "30")}[rung]
-    facts = said(capsys, "evaluate", finished_run, "--likelihood", rung, *options)
+    facts = said(capsys, "evaluate", finished_run, "--cheap", "--likelihood", rung, *options)
     assert (facts["n"], facts["likelihood"]) == (3, rung)
     assert {name, "effective_draws", "monte_carlo_error"} <= {m["name"] for m in facts["metrics"]}
     assert any(note.startswith(f"{rung} is costly, so on 3 of 5 images") for note in facts["notes"])
-    assert said(capsys, "evaluate", finished_run, "--likelihood", rung, "--limit", "4", *options)["n"] == 4
+    assert (
+        said(capsys, "evaluate", finished_run, "--cheap", "--likelihood", rung, "--limit", "4", *options)["n"]
+        == 4
+    )
 
 
 def test_traversals_put_the_most_active_dimension_first(finished_run, tmp_path, capsys):
@@ -130,7 +133,7 @@ def test_traversals_put_the_most_active_dimension_first(finished_run, tmp_path, 
 
 
 def test_an_evaluation_keeps_its_contract(finished_run, capsys):
-    facts = said(capsys, "evaluate", finished_run, "--k", "5")
+    facts = said(capsys, "evaluate", finished_run, "--k", "5", "--cheap")
     assert {"run", "checkpoint", "split", "n", "metrics", "skipped"} <= facts.keys()
     row = {"name", "value", "ci95", "floor", "unit", "higher_is_better", "features"}
     assert all(m.keys() == row for m in facts["metrics"])
@@ -141,26 +144,26 @@ def test_an_evaluation_keeps_its_contract(finished_run, capsys):
     names = [m["name"] for m in facts["metrics"]]
     bounds = ["elbo", "iwae-5", "bits/dimension", "effective_draws", "monte_carlo_error"]
     told = ["information", "information_upper", "aggregate_gap"]
-    assert names == [*bounds, "kl", "active_units", *told, "reconstruction_error"]
+    assert names == [*bounds, "kl", "active_units", *told, "reconstruction_error", "sharpness"]
     assert next(m for m in facts["metrics"] if m["name"] == "reconstruction_error")["floor"] == 0
     assert len(facts["detail"]["kl_per_dimension"]) == 4
 
 
 def test_splits_are_those_of_the_training(finished_run, capsys):
     n = {
-        s: said(capsys, "evaluate", finished_run, "--k", "1", "--split", s)["n"]
+        s: said(capsys, "evaluate", finished_run, "--k", "1", "--cheap", "--split", s)["n"]
         for s in ("train", "validation", "test")
     }
     assert sum(n.values()) == 120
     assert n["validation"] == round(0.2 * (n["train"] + n["validation"]))
-    assert said(capsys, "evaluate", finished_run, "--k", "1", "--limit", "4")["n"] == 4
+    assert said(capsys, "evaluate", finished_run, "--k", "1", "--cheap", "--limit", "4")["n"] == 4
 
 
 def test_people_get_a_table(finished_run, capsys):
-    main(["evaluate", str(finished_run), "--k", "2", "--split", "train"])
+    main(["evaluate", str(finished_run), "--k", "2", "--cheap", "--split", "train"])
     out = capsys.readouterr().out
     assert "iwae-2" in out
-    assert "nats/image" in out
+    assert "nats/im" in out
     assert "train images of" in out
 
 
@@ -219,7 +222,7 @@ def test_a_method_that_cannot_is_told_so(photos, tmp_path, capsys):
     error = fails(capsys, "sample", tmp_path / "ae")
     assert "'ae'" in error
     assert "sample" in error
-    facts = said(capsys, "evaluate", tmp_path / "ae")
+    facts = said(capsys, "evaluate", tmp_path / "ae", "--cheap")
     assert [m["name"] for m in facts["metrics"]] == ["reconstruction_error"]
     assert {"elbo", "ln p(x)", "kl", "information"} <= {s["name"] for s in facts["skipped"]}
     assert "no posterior to draw from" in fails(capsys, "reconstruct", tmp_path / "ae", "--samples", "2")
@@ -300,5 +303,17 @@ def test_a_model_of_images_that_are_not_square_brings_others_to_its_size(tmp_pat
         ]
     )
     capsys.readouterr()
-    facts = said(capsys, "evaluate", run, "--data", tmp_path / "others")
+    facts = said(capsys, "evaluate", run, "--cheap", "--data", tmp_path / "others")
     assert "24 × resized" in json.dumps(facts, ensure_ascii=False)
+
+
+def test_distances_are_named_by_their_features_and_stand_beside_real_images(finished_run, capsys):
+    main(["evaluate", str(finished_run), "--k", "2", "--samples", "20", "--features", "pixels"])
+    out = capsys.readouterr().out
+    assert "on pixels" in out
+    assert "mind[pixels]" not in out  # the heading says it
+    facts = json.loads((finished_run / "evaluation.json").read_text())
+    told = {m["name"]: m for m in facts["metrics"]}
+    assert told["mind[pixels]"]["floor"] > 0
+    assert told["mind[pixels]"]["features"] == "pixels"
+    assert "inversion_error" in told

@@ -87,10 +87,10 @@ def test_training_goes_on_when_nobody_reads(tmp_path):
     done = run(*TRAIN, "--run", str(folder), shell="> /dev/full 2>&-", **env)
     assert done.returncode == 0
     assert (folder / "DONE").exists()
-    done = run("evaluate", str(folder), "--limit", "50", shell="", **env)
+    done = run("evaluate", str(folder), "--cheap", "--limit", "50", shell="", **env)
     assert done.returncode == 0, done.stderr
     assert b"r[\\xe9][/b]" in done.stdout.replace(b"\n", b"")
-    lost = run("evaluate", str(folder), "--limit", "50", "--json", shell="> /dev/full", **env)
+    lost = run("evaluate", str(folder), "--cheap", "--limit", "50", "--json", shell="> /dev/full", **env)
     assert lost.returncode == 1
     assert lost.stderr.startswith(b"error: the output could not be written (No space left")
 

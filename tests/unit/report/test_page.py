@@ -179,7 +179,7 @@ def test_effort_has_a_floor():
 
 
 def test_what_evaluate_kept_is_shown_beside_the_reports_own_figures(copied, capsys):
-    main(["evaluate", str(copied), "--k", "7", "--json"])
+    main(["evaluate", str(copied), "--k", "7", "--cheap", "--json"])
     kept = json.loads((copied / "evaluation.json").read_text())
     assert kept == json.loads(capsys.readouterr().out)
     page = write_report(copied).read_text()
