@@ -311,9 +311,9 @@ def test_distances_are_named_by_their_features_and_stand_beside_real_images(fini
     main(["evaluate", str(finished_run), "--k", "2", "--samples", "20", "--features", "pixels"])
     out = capsys.readouterr().out
     assert "on pixels" in out
-    assert "mind[pixels]" not in out  # the heading says it
+    assert "vendi[pixels]" not in out  # the heading says it
     facts = json.loads((finished_run / "evaluation.json").read_text())
     told = {m["name"]: m for m in facts["metrics"]}
-    assert told["mind[pixels]"]["floor"] > 0
-    assert told["mind[pixels]"]["features"] == "pixels"
+    assert told["vendi[pixels]"]["floor"] > 0
+    assert told["vendi[pixels]"]["features"] == "pixels"
     assert "inversion_error" in told
