@@ -7,28 +7,40 @@ import json
 import math
 import os
 import warnings
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pushforward.reading import Damaged, read_lines
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Replace a file in one step: after a crash it is the old one or the new one, never a part."""
+@contextmanager
+def whole(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which replaces the one at `path` in one step when the block ends, and is flushed.
+
+    After a crash it is the old one or the new one, never a part. A block that fails leaves the old one.
+    """
     partial = path.with_name(f".partial-{path.name}")
     try:
         with partial.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
         fsync(path.parent)
-    except OSError as error:
+    except BaseException as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise named(error, path) from error
+        if isinstance(error, OSError):
+            raise named(error, path) from error
+        raise
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Replace a file in one step: after a crash it is the old one or the new one, never a part."""
+    with whole(path) as file:
+        file.write(content)
 
 
 def named(error: OSError, path: Path) -> OSError:

@@ -50,12 +50,30 @@ def restore_random_state(tensors: Mapping[str, Tensor], values: Mapping[str, Any
         torch.mps.set_rng_state(tensors["mps"])
 
 
+class OwnStreams:
+    """Streams of a seed that a block is run on, and others later from where it left them."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._left: tuple[Mapping[str, Tensor], Mapping[str, Any]] | None = None
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Run a block on them, and put those that were there back."""
+        saved = random_state()
+        if self._left is None:
+            seed_everything(self._seed)
+        else:
+            restore_random_state(*self._left)
+        try:
+            yield
+        finally:
+            self._left = random_state()
+            restore_random_state(*saved)
+
+
 @contextmanager
 def aside(seed: int) -> Iterator[None]:
     """Run a block on freshly seeded streams and put the old ones back."""
-    saved = random_state()
-    seed_everything(seed)
-    try:
+    with OwnStreams(seed).entered():
         yield
-    finally:
-        restore_random_state(*saved)

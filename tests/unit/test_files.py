@@ -12,7 +12,7 @@ import pytest
 
 from pushforward.cli import main
 from pushforward.errors import RunFailed
-from pushforward.files import fsync, write_durably
+from pushforward.files import fsync, whole, write_durably
 from pushforward.training.folder import locked
 from tests.runs import trainer
 
@@ -36,6 +36,23 @@ def test_a_file_that_cannot_be_written_is_named_and_the_old_one_stays(number, tm
     assert raised.value.errno == number
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]  # nothing is left behind
+
+
+def _stopped(file):
+    file.write(b"half")
+    raise KeyboardInterrupt
+
+
+def test_a_file_appears_when_all_of_it_is_there(tmp_path):
+    path = tmp_path / "a.bin"
+    with whole(path) as file:
+        file.write(b"one")
+        assert not path.exists()
+        file.write(b"two")
+    assert path.read_bytes() == b"onetwo"
+    with pytest.raises(KeyboardInterrupt), whole(path) as file:
+        _stopped(file)
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a.bin", b"onetwo")]
 
 
 def test_a_file_system_that_cannot_flush_folders_is_no_error(tmp_path, monkeypatch):

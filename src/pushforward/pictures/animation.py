@@ -38,13 +38,37 @@ def animate(frames: Sequence[Path], out: Path, *, milliseconds: int = MILLISECON
             warnings.warn(f"{path} is left out of the animation ({error})", stacklevel=2)
     if not pictures:
         return
-    durations = [milliseconds] * (len(pictures) - 1) + [LAST]
+    save_animation(pictures, out, [milliseconds] * (len(pictures) - 1) + [LAST])
+
+
+def there_and_back(frames: Sequence[Image.Image], out: Path, *, milliseconds: int = MILLISECONDS) -> None:
+    """Write pictures of one size, at least two, as a GIF that runs to the last and back; see `animate`."""
+    pictures = [_fitted(_on_white(frame)) for frame in frames]
+    save_animation(pictures + pictures[-2:0:-1], out, [milliseconds] * (2 * len(frames) - 2))
+
+
+def save_animation(pictures: Sequence[Image.Image], out: Path, durations: Sequence[int]) -> None:
+    """Write a GIF that loops, in one step. durations: of each picture, in milliseconds."""
     partial = out.with_name(f".partial-{out.name}")
     first, *rest = pictures
     first.save(
-        partial, format="GIF", save_all=True, append_images=rest, duration=durations, loop=0, optimize=False
+        partial,
+        format="GIF",
+        save_all=True,
+        append_images=rest,
+        duration=list(durations),
+        loop=0,
+        optimize=False,
     )
     partial.replace(out)
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """Without transparency, of which a GIF has no degrees."""
+    if picture.mode not in ("LA", "RGBA"):
+        return picture
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
 
 
 def _fitted(picture: Image.Image) -> Image.Image:

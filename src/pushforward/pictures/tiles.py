@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from torch import Tensor
 from pushforward.core import to_uint8
 
 LABEL_SIZE = 13  # pixels
+SMALLEST_CELL = 56  # pixels: images below it are enlarged by a whole factor, so that they can be seen
+
+
+def enlargement(side: int) -> int:
+    """The whole factor that makes an image of this side large enough to be seen."""
+    return max(1, -(-SMALLEST_CELL // side))
 
 
 def grid(
@@ -99,3 +106,10 @@ def save_picture(picture: Image.Image, path: Path) -> None:
     partial = path.with_name(f".partial-{path.name}")
     picture.save(partial, format="PNG")
     partial.replace(path)
+
+
+def as_png(picture: Image.Image) -> bytes:
+    """The content of its PNG."""
+    content = io.BytesIO()
+    picture.save(content, format="PNG")
+    return content.getvalue()
