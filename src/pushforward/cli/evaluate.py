@@ -79,7 +79,7 @@ def run(argv: list[str]) -> None:
 
     from pushforward.evaluation import evaluate
     from pushforward.evaluation.kept import keep
-    from pushforward.models.model import DRAWS
+    from pushforward.models.marginal import DRAWS
     from pushforward.objectives.annealing import Annealing
     from pushforward.runs.reopen import images_for, open_run, pick
 

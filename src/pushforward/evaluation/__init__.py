@@ -44,8 +44,8 @@ from pushforward.evaluation.outcome import (
 )
 from pushforward.metrics.pixels import mean_squared_distance, mean_squared_error
 from pushforward.models.latents import divergence, posterior
-from pushforward.models.marginal import Rung, check_rung
-from pushforward.models.model import DRAWS, Model
+from pushforward.models.marginal import DRAWS, Rung, check_rung
+from pushforward.models.model import Model
 from pushforward.objectives.annealing import Annealing
 from pushforward.objectives.quantization import perplexity
 from pushforward.randomness import aside

@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from pushforward.abilities import HasGaussianPosterior, HasPosterior, HasPriorMoments, offers
+from pushforward.abilities import HasGaussianPosterior, HasPosterior
 from pushforward.core import to_float
 from pushforward.models.model import Model
+from pushforward.models.sampling import prior_moments
 from pushforward.randomness import aside
 
 
@@ -71,20 +72,10 @@ def codes(model: Model, images: UInt8[Tensor, "n c h w"], *, seed: int = 0) -> C
     """Encode images. Needs at least 2 of them where codes have no distribution."""
     if model.can(HasPosterior):
         z, kl = divergence(model, images, seed=seed)
-        centre, spread = _prior_moments(model, z.shape[1])
+        centre, spread = prior_moments(model, z.shape[1])
         return Codes(z, kl.double().mean(0).tolist(), centre, spread)
     z = model.encode(images, seed=seed)
     return Codes(z, None, z.mean(0), z.std(dim=0))
-
-
-def _prior_moments(model: Model, d: int) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
-    """Mean and deviation of the prior of each dimension: 0 and 1 unless the model says otherwise."""
-    algorithm = model.algorithm
-    if not offers(algorithm, HasPriorMoments):
-        return torch.zeros(d), torch.ones(d)
-    with torch.no_grad():
-        mean, deviation = algorithm.prior_moments()
-    return mean.cpu(), deviation.cpu()
 
 
 def traverse(

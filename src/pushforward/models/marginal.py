@@ -7,8 +7,8 @@ posterior. All are lower bounds on average; the effective number of draws tells 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -20,6 +20,18 @@ from pushforward.objectives.annealing import Annealing, annealed_estimate
 from pushforward.objectives.bounds import LikelihoodEstimate, decoder_log_likelihood, summarize_weights
 
 Rung = Literal["iwae", "ais", "prior"]
+RUNGS: tuple[Rung, ...] = get_args(Rung)
+DRAWS: Mapping[str, int] = {"iwae": 100, "prior": 10_000}  # an image, where none are asked for
+
+
+def draws_of(method: Rung, k: int | None) -> int:
+    """How many draws an image the rung takes, where k are asked for. Raises UserError for what cannot be."""
+    if method not in RUNGS:
+        raise UserError(f"method: '{method}'; expected one of {', '.join(RUNGS)}")
+    draws = DRAWS.get(method, 1) if k is None else k
+    if draws < 1:
+        raise UserError(f"k: {draws}; expected at least 1 sample")
+    return draws
 
 
 def check_rung(algorithm: object, rung: Rung) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float, Int64
+from PIL import Image
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -28,17 +29,17 @@ from pushforward.abilities import (
 from pushforward.core import Algorithm, to_float
 from pushforward.data.kinds import Kind
 from pushforward.errors import UserError
-from pushforward.models.marginal import Rung, check_rung, joined, marginal_likelihood
+from pushforward.models.marginal import Rung, check_rung, draws_of, joined, marginal_likelihood
+from pushforward.models.sampling import fit_codes, in_parts, picture_of, sampler, walk
 from pushforward.objectives.annealing import Annealing
 from pushforward.objectives.bounds import LikelihoodEstimate
 from pushforward.objectives.montecarlo import mean_interval
+from pushforward.pictures.tiles import as_png
 from pushforward.randomness import aside
 from pushforward.streams import DATA
 
-RUNGS: tuple[Rung, ...] = get_args(Rung)
-DRAWS: Mapping[str, int] = {"iwae": 100, "prior": 10_000}  # an image, where none are asked for
+SHOWN = 64  # images of a picture, where no number is asked for
 # Pixel values decoded at once: 2,000 images of 28 x 28. More is no faster, and memory grows with it.
-DRAWN_AT_ONCE = 64
 DECODED_AT_ONCE = 2000 * 784
 POINTS_AT_ONCE = 10_000
 # What speaks of codes as vectors: not offered where they are integers, or have the shape of an image.
@@ -115,14 +116,51 @@ class Model:
             z = self.algorithm.encode(torch.zeros(1, *self.shape, device=self.device))
         return z.ndim == 2 and z.is_floating_point()
 
-    def sample(self, n: int, *, seed: int = 0) -> Float[Tensor, "n *x"]:
-        """n new images. The same seed gives the same images, and the first of them whatever n is."""
+    def sample(self, n: int, *, seed: int = 0, truncation: float | None = None) -> Float[Tensor, "n *x"]:
+        """n new images. The same seed gives the same images, and the first of them whatever n is.
+
+        truncation: ψ in (0, 1], by which z ~ N(m, 1) becomes m + ψ(z - m): less variety, more typical images.
+        Raises UserError for it where there is no Gaussian prior.
+        """
+        return torch.cat(list(self.sample_parts(n, seed=seed, truncation=truncation)))
+
+    def sample_parts(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        truncation: float | None = None,
+        codes: Distribution | None = None,
+    ) -> Iterator[Float[Tensor, "b *x"]]:
+        """The same images, at most 64 at a time, so that no number of them needs more memory.
+
+        codes: an `aggregate` to draw from instead of the prior, which then is not truncated.
+        """
         if n < 1:
             raise UserError(f"n: {n}; expected at least 1 {self.kind.name}")
-        draw = self.ability(Samples).sample
-        with aside(seed), torch.no_grad():
-            # Always so many at a time: what torch draws for a row depends on how many there are.
-            return torch.cat([draw(DRAWN_AT_ONCE).cpu() for _ in range(0, n, DRAWN_AT_ONCE)])[:n]
+        return in_parts(sampler(self, truncation=truncation, codes=codes), n, seed=seed)
+
+    def interpolate(
+        self, seeds: tuple[int, int], n: int = 9, *, truncation: float | None = None
+    ) -> Float[Tensor, "n *x"]:
+        """n images on the way from the first of one seed to the first of another, both included.
+
+        Their codes lie on an arc around the prior's mean (`sampling.slerp`). Raises UserError for a model
+        without a Gaussian prior.
+        """
+        if n < 2:
+            raise UserError(f"n: {n}; expected at least 2, the images of both seeds")
+        return self.decode(walk(self, seeds, n, truncation=truncation))
+
+    def show(
+        self, n: int = SHOWN, *, seed: int = 0, truncation: float | None = None, columns: int | None = None
+    ) -> Image.Image:
+        """A picture of n new samples, which a notebook shows. columns: images a row."""
+        return picture_of(self.sample(n, seed=seed, truncation=truncation), columns=columns)
+
+    def _repr_png_(self) -> bytes | None:
+        """What a notebook shows of the model: its samples; its name where it has none."""
+        return as_png(self.show()) if self.can(Samples) else None
 
     def encode(self, x: Tensor, *, seed: int = 0) -> Float[Tensor, "n d"]:
         """The latent code of each image."""
@@ -144,26 +182,14 @@ class Model:
         images of training. Raises UserError for more components than half of the images, and for
         discrete codes.
         """
-        from pushforward.distributions.mixture import fit_gaussian_mixture
-
+        draw = self.ability(Encodes).encode
         if self.can(HasPosterior):
             draw = self.ability(HasPosterior).sample_posterior
-        else:
-            draw = self.ability(Encodes).encode
-        z = self._map(draw, self._images(x), seed)
-        if torch.equal(z, z.round()):
-            raise UserError(
-                "x: its codes are discrete, and no Gaussian mixture is; sample from the prior instead"
-            )
-        return fit_gaussian_mixture(z, components=components, seed=seed)
+        return fit_codes(self._map(draw, self._images(x), seed), components=components, seed=seed)
 
     def sample_aggregate(self, n: int, codes: Distribution, *, seed: int = 0) -> Float[Tensor, "n *x"]:
         """n new images from codes drawn of an `aggregate`. The same seed gives the same images."""
-        if n < 1:
-            raise UserError(f"n: {n}; expected at least 1 image")
-        with aside(seed):
-            z = torch.cat([codes.sample((DRAWN_AT_ONCE,)) for _ in range(0, n, DRAWN_AT_ONCE)])[:n]
-        return self.decode(z.float())
+        return torch.cat(list(self.sample_parts(n, seed=seed, codes=codes)))
 
     def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *x"]:
         """The image of each latent code."""
@@ -238,11 +264,7 @@ class Model:
         importance sampling, tighter and far slower, "prior" for plain Monte Carlo, which is far too low
         unless z hardly matters. k: draws of "iwae" (100) and "prior" (10,000). annealing: of "ais".
         """
-        draws = DRAWS.get(method, 1) if k is None else k
-        if method not in RUNGS:
-            raise UserError(f"method: '{method}'; expected one of {', '.join(RUNGS)}")
-        if draws < 1:
-            raise UserError(f"k: {draws}; expected at least 1 sample")
+        draws = draws_of(method, k)
         algorithm = self.ability(HasBound)
         check_rung(self.algorithm, method)
         decoded = max(1, DECODED_AT_ONCE // math.prod(self.shape))
