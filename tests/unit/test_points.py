@@ -159,6 +159,24 @@ def test_by_default_there_are_2500_samples_in_both(ring_vae, capsys):
     assert np.load(ring_vae / "samples.npz")["points"].shape == (2500, 2)
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--grid", "3x3"], "--grid: 3x3, but points come in one picture"),
+        (["--scale", "2"], "--scale: 2, but points come in one picture"),
+        (["--seeds", "1", "2"], "--seeds: 1 2, a walk of images, but this model makes points"),
+        (["--seeds", "1", "2", "--out", "x.gif"], "--seeds: 1 2, a walk of images"),
+        (["--out", "x/"], "points have no picture each"),
+    ],
+)
+def test_points_are_no_images(words, told, ring_gan, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(["sample", str(ring_gan), *words])
+    assert told in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_codes_of_points_have_an_aggregate_too(ring_vae, tmp_path, capsys):
     facts = said(
         capsys,

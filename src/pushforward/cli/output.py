@@ -6,7 +6,8 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,24 +16,24 @@ from pushforward.errors import UserError
 from pushforward.text import printable_lines
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL import Image
     from torch import Tensor
 
-Kind = Literal["grid", "array", "folder"]
-SMALLEST_CELL = 56  # pixels: images below it are enlarged by a whole factor, so that they can be seen
+Kind = Literal["grid", "array", "folder", "animation"]
+KINDS: Mapping[str, Kind] = {".png": "grid", ".npz": "array", ".gif": "animation"}
 
 
 def kind_of(out: str) -> Kind:
     """What --out names. Raises UserError for a file of another type, or a folder that is not empty."""
     path = Path(out)
     suffix = path.suffix.lower()
-    if suffix == ".png":
-        return "grid"
-    if suffix == ".npz":
-        return "array"
+    if suffix in KINDS:
+        return KINDS[suffix]
     if suffix and not out.endswith("/") and not path.is_dir():
         raise UserError(
-            f"--out: {out}; expected a picture (X.png), an array (X.npz) or a folder (X/) of pictures"
+            f"--out: {out}; expected a picture (X.png), an array (X.npz), a folder (X/) of pictures or "
+            "a walk that moves (X.gif)"
         )
     if path.is_dir() and any(path.iterdir()):
         raise UserError(f"--out: the folder {out} is not empty; name one that does not exist yet")
@@ -64,40 +65,55 @@ def write_picture(picture: Image.Image, path: Path) -> None:
         save_picture(picture, path)
 
 
-def write_array(images: Tensor, path: Path) -> None:
-    """Write `images`, uint8 N H W C, as a compressed .npz."""
+def write_animation(frames: Sequence[Image.Image], path: Path) -> None:
+    """Write a GIF that runs through the frames and back."""
+    from pushforward.pictures.animation import there_and_back
+
+    with writing(path):
+        there_and_back(frames, path)
+
+
+def write_array(parts: Iterable[Tensor], n: int, path: Path) -> None:
+    """Write n images as `images`, uint8 N H W C, into a compressed .npz, part by part."""
     from pushforward.core import to_uint8
 
-    _write_npz(path, images=to_uint8(images).permute(0, 2, 3, 1).numpy())
+    _write_npz(path, "images", n, (to_uint8(part).permute(0, 2, 3, 1).numpy() for part in parts))
 
 
-def write_points(points: Tensor, path: Path) -> None:
-    """Write `points`, float32 N D, as a compressed .npz, which --data reads again."""
-    _write_npz(path, points=points.float().numpy())
+def write_points(parts: Iterable[Tensor], n: int, path: Path) -> None:
+    """Write `points`, float32 N D, into a compressed .npz, part by part; --data reads it again."""
+    _write_npz(path, "points", n, (part.float().numpy() for part in parts))
 
 
-def _write_npz(path: Path, **arrays: Any) -> None:
-    import io
+def _write_npz(path: Path, key: str, n: int, parts: Iterable[NDArray[Any]]) -> None:
+    """One array of n rows, as numpy writes it, but without ever holding it."""
+    from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 
-    import numpy as np
+    from pushforward.files import whole
 
-    from pushforward.files import write_durably
+    with (
+        writing(path),
+        whole(path) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open(f"{key}.npy", "w", force_zip64=True) as member,
+    ):
+        for i, part in enumerate(parts):
+            if i == 0:
+                shape = (n, *part.shape[1:])
+                header = {"descr": dtype_to_descr(part.dtype), "fortran_order": False, "shape": shape}
+                write_array_header_1_0(member, header)
+            member.write(part.tobytes())
 
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
-    with writing(path):
-        write_durably(path, content.getvalue())
 
-
-def write_folder(images: Tensor, path: Path, *, scale: int = 1) -> None:
-    """Write 00000.png, 00001.png ... into a new folder, which appears when all are there."""
+def write_folder(parts: Iterable[Tensor], n: int, path: Path, *, scale: int = 1) -> None:
+    """Write n images as 00000.png, 00001.png ... into a new folder, which appears when all are there."""
     from pushforward.pictures.tiles import picture
 
-    digits = max(5, len(str(len(images) - 1)))
+    digits = max(5, len(str(n - 1)))
     with writing(path):
         partial = Path(tempfile.mkdtemp(prefix=f".partial-{path.name}-", dir=path.parent))
         try:
-            for i, image in enumerate(images):
+            for i, image in enumerate(image for part in parts for image in part):
                 picture(image, scale=scale).save(partial / f"{i:0{digits}d}.png")
             partial.chmod(0o755)
             if path.is_dir():
@@ -110,12 +126,20 @@ def write_folder(images: Tensor, path: Path, *, scale: int = 1) -> None:
 
 def scale_for(side: int, asked: int | None) -> int:
     """The whole factor of enlargement: as asked, else what makes an image of this side large enough."""
+    from pushforward.pictures.tiles import enlargement
+
     if asked is not None and asked < 1:
         raise UserError(f"--scale: {asked}; expected at least 1")
-    return asked or max(1, -(-SMALLEST_CELL // side))
+    return asked or enlargement(side)
 
 
-MOST = {"--columns": 1000, "--scale": 64, "--steps": 1000, "--n": 10**8}  # others: see `at_least`
+MOST = {
+    "--columns": 1000,
+    "--scale": 64,
+    "--steps": 1000,
+    "--interpolate": 1000,
+    "--n": 10**8,
+}  # others: see `at_least`
 
 
 def at_least(option: str, value: int | None, least: int = 1) -> None:
@@ -127,10 +151,10 @@ def at_least(option: str, value: int | None, least: int = 1) -> None:
         raise UserError(f"{option}: {value}; expected at most {most:,}")
 
 
-def check_seed(seed: int) -> None:
+def check_seed(seed: int, option: str = "--seed") -> None:
     """Raise UserError for a seed that torch does not take."""
     if not 0 <= seed < 2**64:
-        raise UserError(f"--seed: {seed}; expected a whole number from 0 to 2^64 - 1")
+        raise UserError(f"{option}: {seed}; expected a whole number from 0 to 2^64 - 1")
 
 
 def require_room(n: int, shape: Sequence[int], *, option: str = "--n") -> None:
@@ -141,7 +165,7 @@ def require_room(n: int, shape: Sequence[int], *, option: str = "--n") -> None:
     if have is not None and need > have:
         raise UserError(
             f"{option}: {n:,} need about {need / 2**30:,.1f} GiB, {have / 2**30:.1f} GiB are free; draw "
-            "fewer at a time, with another --seed each"
+            "fewer, or into an .npz or a folder, where any number fits"
         )
 
 
