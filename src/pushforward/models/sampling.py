@@ -122,9 +122,9 @@ def walk(
     ends = []
     for seed in seeds:
         with aside(seed), torch.no_grad():
-            ends.append(prior.codes(DRAWN_AT_ONCE, truncation)[0] - prior.mean)
-    t = torch.linspace(0, 1, steps, dtype=torch.float64, device=prior.mean.device)
-    return (prior.mean + slerp(ends[0], ends[1], t).to(prior.mean)).cpu()
+            ends.append((prior.codes(DRAWN_AT_ONCE, truncation)[0] - prior.mean).cpu())
+    arc = slerp(ends[0], ends[1], torch.linspace(0, 1, steps, dtype=torch.float64))
+    return prior.mean.cpu() + arc.to(ends[0])
 
 
 def slerp(a: Float[Tensor, " d"], b: Float[Tensor, " d"], t: Float[Tensor, " s"]) -> Float[Tensor, "s d"]:
