@@ -33,6 +33,9 @@ class TrainOptions:
     """Held-out images, as for --data. Default: the official split, else 10 % by content."""
     run: str | None = None
     """Run folder to create. Default: runs/METHOD-DATA, with a number if that is taken."""
+    preset: str | None = None
+    """Settings that were found once, by name; none for the plain defaults. Default: the one for images of
+    this size, where the method has one and none of its own options is given."""
     steps: int | None = None
     """Training steps. Default: 5000, unless --minutes is given."""
     minutes: float | None = None

@@ -21,6 +21,7 @@ from pushforward.config import (
 )
 from pushforward.errors import UserError
 from pushforward.methods import METHODS, find_method, recipe_class, taken_over
+from pushforward.recipes.presets import NONE
 from pushforward.streams import DATA, streams_of
 from pushforward.text import printable_lines
 
@@ -61,7 +62,7 @@ def run(argv: list[str]) -> None:
         _refuse_beside_resume({"--config": config_file, "--preset": preset, "--print-config": printing})
         _resume(Path(resumed), method, argv, named)
         return
-    if preset is not None:
+    if preset is not None and preset != NONE:
         base: RunConfig | None = _preset(method, preset, config_file)
     else:
         base = None if config_file is None else read_config(Path(config_file))
@@ -74,14 +75,15 @@ def run(argv: list[str]) -> None:
     elif method is None:
         raise UserError(f"METHOD: none given; expected one of {', '.join(METHODS)}, or --config FILE")
     config = _parse(method or base.method, argv, base, named)  # type: ignore[union-attr]
+    config.train.preset = preset or config.train.preset
     if printing:
         print(config.to_yaml(), end="")
         return
-    _train(config)
+    _train(config, given=None if base is not None else _given(argv, named))
 
 
 def _preset(method: str | None, name: str, config_file: str | None) -> RunConfig:
-    from pushforward.recipes.presets import find_preset
+    from pushforward.recipes.presets import with_preset
 
     if config_file is not None:
         raise UserError(
@@ -90,12 +92,16 @@ def _preset(method: str | None, name: str, config_file: str | None) -> RunConfig
     if method is None:
         raise UserError(f"--preset: {name}, but of which method? `pushforward train METHOD --preset {name}`")
     find_method(method)
-    preset = find_preset(method, name)
-    content = {"method": method, "train": preset.train, "options": preset.options}
-    return config_from(content, where=f"preset {name}")
+    return config_from(with_preset(method, name, {"method": method}), where=f"preset {name}")
 
 
-def _train(config: RunConfig) -> None:
+def _given(argv: list[str], named: Named) -> set[str]:
+    """The names of the options on a command line."""
+    words = (word.partition("=")[0] for word in argv if word.startswith("--"))
+    return {word.removeprefix("--").removeprefix("no-").replace("-", "_") for word in words} | set(named)
+
+
+def _train(config: RunConfig, *, given: set[str] | None = None) -> None:
     from pushforward.cli.progress import TrainingDisplay
     from pushforward.run_folder import RunFolder
     from pushforward.runs import run as runs
@@ -109,7 +115,7 @@ def _train(config: RunConfig) -> None:
             _refuse_another(config, Path(str(config.train.run)))
             folder = runs.resume(Path(str(config.train.run)), {}, display.progress)
         else:
-            folder = runs.start(config, display.progress)
+            folder = runs.start(config, display.progress, given=given)
     _report(folder)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pushforward.config import RunConfig, TrainOptions, config_from
 from pushforward.ensembles.weighting import Weighting
 from pushforward.errors import UserError
 from pushforward.methods import find_method, recipe_class
+from pushforward.recipes.presets import NONE, with_preset
 from pushforward.run_folder import RunFolder
 from pushforward.runs.data import Prepared, prepare, read_run
 from pushforward.runs.ensemble import EnsembleRun, refuse_component
@@ -28,6 +29,7 @@ from pushforward.runs.identity import (
     refuse_other_length,
 )
 from pushforward.runs.places import locate
+from pushforward.runs.presets import choose_preset
 from pushforward.runs.single import Progress, Run, check_rates, sampling
 from pushforward.training.distributed import World, join
 from pushforward.training.folder import locked
@@ -55,11 +57,17 @@ def train(
             raise UserError(f"train: {name}: an option of '{method}'; give options={{'{name}': ...}}")
     plain = {name: str(value) if isinstance(value, Path) else value for name, value in shared.items()}
     content = {"method": method, "train": plain, "options": dict(options or {})}
-    return start(config_from(content, where="train"), progress or Progress())
+    if plain.get("preset") not in (None, NONE):
+        content = with_preset(method, str(plain["preset"]), content)
+    given = {*plain, *(options or {})}
+    return start(config_from(content, where="train"), progress or Progress(), given=given)
 
 
-def start(config: RunConfig, progress: Progress) -> Path:
-    """Create the run folder and train. Raises UserError before anything is written if the config is off."""
+def start(config: RunConfig, progress: Progress, *, given: Collection[str] | None = None) -> Path:
+    """Create the run folder and train. Raises UserError before anything is written if the config is off.
+
+    given: names of options that were asked for, where a preset may choose the others.
+    """
     config.check()
     world, device = join(config.train.device)
     try:
@@ -69,13 +77,14 @@ def start(config: RunConfig, progress: Progress) -> Path:
         folder = choose_folder(config, world)
         with no_empty_folder(folder, before=before):
             data = _read(config, progress)
+            chosen = choose_preset(config, data, given)
             locate(config)
             run = _opened(config, folder, world, device, progress, data)
             with claimed(folder, world):
                 if world.main:
                     refuse_occupied(folder)  # another run may have taken it while the data were read
                 run.begin()
-                _tell(run, data, progress)
+                _tell(run, data, progress, chosen)
                 return run.finish()
     finally:
         world.close()
@@ -141,8 +150,10 @@ def _read(config: RunConfig, progress: Progress) -> Prepared:
         timer.cancel()
 
 
-def _tell(run: Run | EnsembleRun, data: Prepared, progress: Progress) -> None:
-    """A word about the data, where the run lies, and where its pictures appear."""
+def _tell(run: Run | EnsembleRun, data: Prepared, progress: Progress, chosen: str = "") -> None:
+    """A word about the data, the preset, where the run lies, and where its pictures appear."""
+    if chosen:
+        progress.say(chosen)
     for line in data.told:
         progress.say(line)
     if slower_here(run.config.train.precision, run.device):
