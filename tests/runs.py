@@ -13,6 +13,8 @@ from pushforward.data import Dataset, Scan, Stream
 from pushforward.methods import METHODS, recipe_class
 from pushforward.randomness import seed_everything
 from pushforward.recipes.adversarial import AdversarialRecipe
+from pushforward.streams import DATA, Classes
+from pushforward.streams import build as built
 from pushforward.training.distributed import World
 from pushforward.training.loop import Trainer
 from pushforward.training.settings import LoopSettings
@@ -45,6 +47,10 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         "gan",
         {**TINY, "noise": 0.5, "pack": 3, "critic_norm": "spectral", "ema": 0.9, "n_critic": 2},
     ),
+    "gan, conditional": ("gan", {**TINY, "conditional": True, "critic_norm": "spectral"}),
+    "wgan-gp, conditional": ("wgan-gp", {**TINY, "conditional": True}),
+    "r3gan, conditional": ("r3gan", {**TINY, "conditional": True, "network": "dcgan", "width": 4}),
+    "vae, conditional": ("vae", {**TINY, "conditional": True}),
     "gan, batch": ("gan", {"latent_dim": 3, "network": "dcgan", "width": 4, "critic_norm": "batch"}),
     "unrolled, first order": ("unrolled", {**TINY, "unroll": 2, "first_order": True}),
     "wgan-gp, one-sided": ("wgan-gp", {**TINY, "network": "maxout", "n_critic": 2, "one_sided": True}),
@@ -62,6 +68,7 @@ ADVERSARIAL = [
     if issubclass(recipe_class(VARIANTS.get(name, (name, {}))[0]), AdversarialRecipe)
 ]
 SHAPE = (1, 8, 8)
+CLASSES = Classes(("even", "odd"), (19 / 37, 18 / 37))  # of `small_images`
 SHAPES = {"gan, batch": (1, 16, 16)}  # with one halving a DCGAN critic would have no BatchNorm
 
 
@@ -89,7 +96,8 @@ def build(method: str, shape: tuple[int, int, int] | None = None, **options: Any
     shape = shape or SHAPES.get(method, SHAPE)
     seed_everything(0)
     name, small = VARIANTS.get(method, (method, SMALL.get(method, {})))
-    return recipe_class(name)(**{**small, **options}).build(shape)
+    recipe = recipe_class(name)(**{**small, **options})
+    return built(recipe, {DATA: shape}, CLASSES if getattr(recipe, "conditional", False) else None)
 
 
 def trainer(

@@ -19,6 +19,13 @@ class _Open(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
 
+class ClassesRow(_Open):
+    """The classes of a conditional model."""
+
+    names: list[str]
+    shares: list[Number]
+
+
 class About(_Open):
     """`model.json`."""
 
@@ -29,6 +36,7 @@ class About(_Open):
     step: Step = 0
     shape: list[Side] | None = None
     shapes: dict[str, list[Side]] | None = None
+    classes: ClassesRow | None = None
 
 
 class BestAbout(About):

@@ -8,6 +8,7 @@ about the first.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,16 +27,31 @@ def option_of(name: str, stream: str) -> str:
     return f"--{name}" if stream == DATA else f"--{name}.{stream}"
 
 
-def build(recipe: Any, shapes: Mapping[str, tuple[int, ...]]) -> Algorithm:
+@dataclass(frozen=True)
+class Classes:
+    """The classes that a conditional model is told. shares: of the training data, which sum to 1."""
+
+    names: tuple[str, ...]
+    shares: tuple[float, ...]
+
+    @classmethod
+    def told(cls, about: Mapping[str, Any]) -> Classes | None:
+        """Those that a `model.json` tells of; None where the model is told none."""
+        content = about.get("classes")
+        return None if content is None else cls(tuple(content["names"]), tuple(content["shares"]))
+
+
+def build(recipe: Any, shapes: Mapping[str, tuple[int, ...]], classes: Classes | None = None) -> Algorithm:
     """A freshly initialised algorithm for data of these shapes, by stream.
 
-    A recipe of one stream is called as `build(shape)`, one of several as `build(a=shape, b=shape)`.
+    A recipe of one stream is called as `build(shape)`, one of several as `build(a=shape, b=shape)`, and one
+    that is `conditional` as `build(shape, classes)`.
     """
     streams = streams_of(recipe)
     built: Algorithm
     if len(streams) == 1:
         (shape,) = shapes.values()
-        built = recipe.build(shape)
+        built = recipe.build(shape, classes) if classes is not None else recipe.build(shape)
     else:
         built = recipe.build(**{name: shapes[name] for name in streams})
     return built

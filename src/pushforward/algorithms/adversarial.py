@@ -11,12 +11,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pushforward.abilities import GAME, Game
-from pushforward.core import Algorithm, Clock, Player, Steps, Update, constant, cosine
+from pushforward.core import Algorithm, Batch, Clock, Player, Steps, Update, constant, cosine
+from pushforward.distributions.labels import Labels
 from pushforward.distributions.likelihood import at_least_single
 from pushforward.errors import UserError
 from pushforward.networks.layers import has_batch_norm
 from pushforward.views import Look, Penalty, ViewedCritic
-from pushforward.views.critic import weighed, weighted_sum
+from pushforward.views.critic import Codes, weighed, weighted_sum
 from pushforward.views.view import Learner
 
 NONE: Mapping[str, Tensor] = {}
@@ -78,10 +79,16 @@ class AdversarialModel(Algorithm):
     """Whether losses go through a sigmoid of the score, which can be flat."""
 
     def __init__(
-        self, *, generator: nn.Module, critic: ViewedCritic, hyper: AdversarialHyperparameters
+        self,
+        *,
+        generator: nn.Module,
+        critic: ViewedCritic,
+        hyper: AdversarialHyperparameters,
+        labels: Labels | None = None,
     ) -> None:
         super().__init__()
         hyper.check()
+        self.labels = labels
         self.generator = generator
         self.critic = critic
         self.hyper = hyper
@@ -104,7 +111,16 @@ class AdversarialModel(Algorithm):
             )
 
     def sample_prior(self, n: int) -> Float[Tensor, "n d"]:
-        """z ~ N(0, 1)."""
+        """z ~ N(0, 1); of a conditional model with a class, as often as in the training data."""
+        z = self._noise(n)
+        return z if self.labels is None else self.labels.beside(z, self.labels.draw(n))
+
+    def inputs(self, batch: Batch) -> Float[Tensor, "n d"]:
+        """A code for each row of a batch; of a conditional model, of that row's class."""
+        z = self._noise(len(batch.x))
+        return z if self.labels is None else self.labels.beside(z, self.labels.of(batch.label))
+
+    def _noise(self, n: int) -> Float[Tensor, "n d"]:
         like = next(self.generator.parameters())
         return torch.randn(n, self.latent_dim, device=like.device, dtype=like.dtype)
 
@@ -136,12 +152,37 @@ class AdversarialModel(Algorithm):
                 generate=self.decode,
                 threshold=self.threshold,
                 sigmoid=self.sigmoid,
+                infer=None if self.labels is None else self.infer,
             )
         }
 
-    def judged(self, fake: Tensor) -> list[Look]:
-        """Looks at generated data alone, for the generator's loss."""
-        return self.critic(None, fake, self.clock)
+    def judged(self, fake: Tensor, z: Tensor | None = None) -> list[Look]:
+        """Looks at generated data alone, for the generator's loss. z: what it was made of."""
+        return self.critic(None, fake, self.clock, codes=self._codes(z))
+
+    def looks_at(self, batch: Batch, *, differentiable: bool = False) -> list[Look]:
+        """The critic's looks at a batch and at as many samples, of the same classes where it is told any."""
+        z = self.inputs(batch)
+        with torch.no_grad():
+            fake = self.decode(z)
+        return self.critic(batch.x, fake, self.clock, codes=self._codes(z), differentiable=differentiable)
+
+    def judged_like(self, batch: Batch) -> list[Look]:
+        """Looks at new samples of the batch's classes, for the generator's loss."""
+        z = self.inputs(batch)
+        return self.judged(self.generate_from(z), z)
+
+    def _codes(self, z: Tensor | None) -> Codes | None:
+        """A critic that is told the class is one of pairs: real and generated data go with the same codes."""
+        return None if self.labels is None or z is None else (z, z)
+
+    def infer(self, x: Float[Tensor, "n *x"]) -> Float[Tensor, "n d"]:
+        """The class that suits each x best by the critic, as a code: for who looks on without labels."""
+        assert self.labels is not None
+        x = self.critic.standardised(x)
+        network = self.critic.network
+        label = network.head.by_class(network.trunk(x)).argmax(1)
+        return self.labels.beside(x.new_zeros(len(x), self.latent_dim), label)
 
 
 def critic_step(

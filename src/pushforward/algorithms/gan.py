@@ -44,10 +44,9 @@ class _Goodfellow(AdversarialModel):
     def step(self, draw: Draw) -> Steps:
         """One pass through Algorithm 1's outer loop."""
         for _ in range(self.hyper.n_critic):
-            x = draw().x
-            yield from critic_step(self.critic(x, self.sample(len(x)), self.clock), minimax_critic)
-        looks = self.judged(self.generate(len(x)))
-        yield Update({"generator": generator_terms(looks, self.generator_loss)})
+            batch = draw()
+            yield from critic_step(self.looks_at(batch), minimax_critic)
+        yield Update({"generator": generator_terms(self.judged_like(batch), self.generator_loss)})
 
 
 class GAN(_Goodfellow):

@@ -32,7 +32,8 @@ from pushforward.algorithms.adversarial import (
     critic_step,
     refuse_batch_norm,
 )
-from pushforward.core import Clock, Draw, Player, Steps, Update
+from pushforward.core import Batch, Clock, Draw, Player, Steps, Update
+from pushforward.distributions.labels import Labels
 from pushforward.errors import UserError
 from pushforward.objectives.adversarial import relativistic_critic, relativistic_generator
 from pushforward.views import ViewedCritic, ZeroCentredPenalties
@@ -110,25 +111,33 @@ class R3GAN(AdversarialModel):
 
     hyper: R3GANHyperparameters
 
-    def __init__(self, *, generator: nn.Module, critic: ViewedCritic, hyper: R3GANHyperparameters) -> None:
+    def __init__(
+        self,
+        *,
+        generator: nn.Module,
+        critic: ViewedCritic,
+        hyper: R3GANHyperparameters,
+        labels: Labels | None = None,
+    ) -> None:
         refuse_batch_norm(critic, "a penalty on the critic's gradient")
-        super().__init__(generator=generator, critic=critic, hyper=hyper)
+        super().__init__(generator=generator, critic=critic, hyper=hyper, labels=labels)
 
     def step(self, draw: Draw) -> Steps:
         """One step of the critic, one of the generator, on the same real data."""
         penalties = ZeroCentredPenalties(self.hyper.gamma_at(self.clock) / 2)
         for _ in range(self.hyper.n_critic):
-            x = draw().x
-            looks = self.critic(x, self.sample(len(x)), self.clock, differentiable=True)
+            batch = draw()
+            looks = self.looks_at(batch, differentiable=True)
             yield from critic_step(looks, relativistic_critic, penalties=[penalties])
-        yield Update({"generator": self.generator_loss(x)})
+        yield Update({"generator": self.generator_loss(batch)})
 
-    def generator_loss(self, x: Tensor) -> Tensor:
+    def generator_loss(self, batch: Batch) -> Tensor:
         """Real scores are constants here: they are scored apart, without a graph."""
-        fake = self.generate(len(x))
+        z = self.inputs(batch)
+        fake = self.generate_from(z)
         with torch.no_grad():
-            references = [look.fake_scores for look in self.judged(x)]
-        looks = self.judged(fake)
+            references = [look.fake_scores for look in self.judged(batch.x, z)]
+        looks = self.judged(fake, z)
         weights = [look.view.weight_generator for look in looks]
         scores = [look.fake_scores for look in looks]
         return weighted_sum(weights, map(relativistic_generator, references, scores))

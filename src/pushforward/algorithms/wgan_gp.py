@@ -23,6 +23,7 @@ from pushforward.algorithms.adversarial import (
     refuse_batch_norm,
 )
 from pushforward.core import Draw, Steps, Update
+from pushforward.distributions.labels import Labels
 from pushforward.errors import UserError
 from pushforward.objectives.adversarial import wasserstein_critic, wasserstein_generator
 from pushforward.views import GradientPenalty, ViewedCritic
@@ -57,9 +58,16 @@ class WGANGP(AdversarialModel):
 
     hyper: WGANGPHyperparameters
 
-    def __init__(self, *, generator: nn.Module, critic: ViewedCritic, hyper: WGANGPHyperparameters) -> None:
+    def __init__(
+        self,
+        *,
+        generator: nn.Module,
+        critic: ViewedCritic,
+        hyper: WGANGPHyperparameters,
+        labels: Labels | None = None,
+    ) -> None:
         refuse_batch_norm(critic, "the gradient penalty")
-        super().__init__(generator=generator, critic=critic, hyper=hyper)
+        super().__init__(generator=generator, critic=critic, hyper=hyper, labels=labels)
 
     def games(self) -> dict[str, Game]:
         """The one of the generator and the critic, with the penalty on its slope."""
@@ -70,8 +78,7 @@ class WGANGP(AdversarialModel):
         """One pass through Algorithm 1's outer loop."""
         penalty = GradientPenalty(self.hyper.penalty, self.hyper.one_sided)
         for _ in range(self.hyper.n_critic):
-            x = draw().x
-            looks = self.critic(x, self.sample(len(x)), self.clock)
+            batch = draw()
+            looks = self.looks_at(batch)
             yield from critic_step(looks, wasserstein_critic, penalties=[penalty], info=distance)
-        looks = self.judged(self.generate(len(x)))
-        yield Update({"generator": generator_terms(looks, wasserstein_generator)})
+        yield Update({"generator": generator_terms(self.judged_like(batch), wasserstein_generator)})

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -58,6 +58,11 @@ class SampleOptions:
     truncation: float | None = None
     """Scale codes towards the mean of a Gaussian prior by this factor, above 0 and at most 1: images become
     more typical and less various."""
+    label: str | None = None
+    """Of a model that was trained with --conditional: draw this class alone. Default: classes as often as in
+    the training data."""
+    per_label: int | None = None
+    """Of such a model: so many of each class, a row each in the picture."""
     seed: int = 0
     """The same seed gives the same images."""
     seeds: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="A B")] = None
@@ -85,8 +90,7 @@ def run(argv: list[str]) -> None:
     options = parse(SampleOptions, argv, prog="sample", description=DESCRIPTION)
     kind = _check(options)
     drawn = _draw(options, kind)
-    default = "samples.png" if options.seeds is None else "walk.png"
-    out = Path(options.out or options.run / default)
+    out = Path(options.out or options.run / ("walk.png" if options.seeds else "samples.png"))
     write = _write_points if len(drawn.model.shape) == 1 else _write_images
     line = write(drawn, options, kind, out)
     step = drawn.model.about["step"]
@@ -101,15 +105,16 @@ def run(argv: list[str]) -> None:
         "truncation": options.truncation,
         "out": str(out),
     }
-    what = "samples" if options.seeds is None else "images from seed {} to seed {}".format(*options.seeds)
+    what = "samples" if options.seeds is None else "images from seed {} to {}".format(*options.seeds)
     weights = f"{options.which} weights" + (f", step {step:,}" if step is not None else "")
     announce(facts, as_json=options.json, line=lambda: f"{drawn.n} {what}  {line}  ({weights})")
 
 
 def _check(options: SampleOptions) -> Kind:
     """What --out names. Raises UserError for options that cannot be, alone or together."""
-    for name in ("n", "components", "columns", "scale"):
-        at_least(f"--{name}", getattr(options, name))
+    for name in ("n", "components", "columns", "scale", "per_label"):
+        at_least(f"--{name.replace('_', '-')}", getattr(options, name))
+    _check_label(options)
     at_least("--interpolate", options.interpolate, 2)
     check_seed(options.seed)
     if options.truncation is not None and not 0 < options.truncation <= 1:
@@ -121,6 +126,21 @@ def _check(options: SampleOptions) -> Kind:
     if options.grid is not None:
         _check_grid(options, options.grid, kind)
     return kind
+
+
+def _check_label(options: SampleOptions) -> None:
+    """Raise UserError for classes that are asked for twice, or of what has none."""
+    asked = {"--label": options.label, "--per-label": options.per_label}
+    given = [option for option, value in asked.items() if value is not None]
+    others = {
+        "--n": options.n is not None and options.per_label is not None,
+        "--grid": options.grid is not None and options.per_label is not None,
+        "--seeds": options.seeds is not None,
+        "--from aggregate": options.source != "prior",
+    }
+    clash = [*given[1:], *(option for option, there in others.items() if there)]
+    if given and clash:
+        raise UserError(f"{given[0]}: given with {clash[0]}; leave one out")
 
 
 def _check_walk(options: SampleOptions, kind: Kind) -> None:
@@ -255,12 +275,26 @@ def _draw(options: SampleOptions, kind: Kind) -> Drawn:
                 "codes with --from aggregate"
             )
         require(model, Samples)
-        return Drawn(
-            config, model, n, model.sample_parts(n, seed=options.seed, truncation=options.truncation)
-        )
+        how: dict[str, Any] = {"seed": options.seed, "truncation": options.truncation}
+        if options.per_label is not None:
+            return _of_each_class(config, model, options, how)
+        return Drawn(config, model, n, model.sample_parts(n, **how, label=options.label))
     require(model, Encodes, Decodes)
     shown = images_for(config, model, split="train")
     if shown.note:
         print(f"note    {shown.note}", file=sys.stderr)
     codes = model.aggregate(shown.data.x, components=options.components, seed=options.seed)
     return Drawn(config, model, n, model.sample_parts(n, seed=options.seed, codes=codes))
+
+
+def _of_each_class(config: RunConfig, model: Model, options: SampleOptions, how: dict[str, Any]) -> Drawn:
+    assert options.per_label is not None
+    if not model.classes:
+        raise UserError(
+            f"--per-label: {options.per_label}, but this model was not trained with --conditional; take --n"
+        )
+    options.columns = options.columns or options.per_label
+    parts = (
+        part for name in model.classes for part in model.sample_parts(options.per_label, **how, label=name)
+    )
+    return Drawn(config, model, options.per_label * len(model.classes), parts)

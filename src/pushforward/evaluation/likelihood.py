@@ -14,7 +14,8 @@ from pushforward.distributions.likelihood import counting_levels
 from pushforward.evaluation.outcome import Effort, Metric, Outcome, Skipped, chunks, mean_metric
 from pushforward.metrics.likelihood import bits_per_dimension
 from pushforward.models.marginal import in_parts, joined, marginal_likelihood, mean_standard_error
-from pushforward.models.model import DECODED_AT_ONCE, Model
+from pushforward.models.model import Model
+from pushforward.models.sampling import DECODED_AT_ONCE
 from pushforward.objectives.bounds import LikelihoodEstimate, summarize_weights
 
 ELBO_DRAWS = 100  # an image, where ln p(x) is estimated by other means

@@ -12,7 +12,8 @@ from torch import Tensor
 from pushforward.core import to_float
 from pushforward.data import Dataset
 from pushforward.models.marginal import Rung
-from pushforward.models.model import DECODED_AT_ONCE, Model
+from pushforward.models.model import Model
+from pushforward.models.sampling import DECODED_AT_ONCE
 from pushforward.objectives.annealing import Annealing
 from pushforward.objectives.montecarlo import mean_interval
 

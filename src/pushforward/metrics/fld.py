@@ -28,6 +28,7 @@ from pushforward.metrics.features import checked
 LEAST = 20  # rows of each set
 STEPS, TOLERANCE = 100, 1e-7  # of the mean log-likelihood of a feature
 SMALLEST, LARGEST = math.exp(-40), math.exp(20)  # variances, as in the code
+IDLE = 1e-5  # images: a Gaussian that answers for less is not determined by them, and keeps its start
 NUDGE = 1e-3  # keeps a copy's first variance above 0
 SHRINK = 0.9**2  # of distances to the broad Gaussian
 
@@ -87,7 +88,7 @@ def _fit(
         share = joint.sub_(total).exp_()
         mass = share.sum(0)
         fitted = (share * squares).sum(0) / (d * mass.clamp(min=1e-300))
-        variances = torch.where(mass > 1e-200, fitted.clamp(SMALLEST, LARGEST), variances)
+        variances = torch.where(mass > IDLE, fitted.clamp(SMALLEST, LARGEST), variances)
     return variances[:-1], variances[-1]
 
 

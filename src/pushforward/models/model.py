@@ -30,17 +30,14 @@ from pushforward.core import Algorithm, to_float
 from pushforward.data.kinds import Kind
 from pushforward.errors import UserError
 from pushforward.models.marginal import Rung, check_rung, draws_of, joined, marginal_likelihood
-from pushforward.models.sampling import fit_codes, in_parts, picture_of, sampler, walk
+from pushforward.models.sampling import DECODED_AT_ONCE, fit_codes, in_parts, picture_of, sampler, walk
 from pushforward.objectives.annealing import Annealing
 from pushforward.objectives.bounds import LikelihoodEstimate
-from pushforward.objectives.montecarlo import mean_interval
 from pushforward.pictures.tiles import as_png
 from pushforward.randomness import aside
-from pushforward.streams import DATA
+from pushforward.streams import DATA, Classes
 
 SHOWN = 64  # images of a picture, where no number is asked for
-# Pixel values decoded at once: 2,000 images of 28 x 28. More is no faster, and memory grows with it.
-DECODED_AT_ONCE = 2000 * 784
 POINTS_AT_ONCE = 10_000
 # What speaks of codes as vectors: not offered where they are integers, or have the shape of an image.
 OF_VECTORS = (Encodes, Decodes, HasPosterior, HasGaussianPosterior)
@@ -116,13 +113,22 @@ class Model:
             z = self.algorithm.encode(torch.zeros(1, *self.shape, device=self.device))
         return z.ndim == 2 and z.is_floating_point()
 
-    def sample(self, n: int, *, seed: int = 0, truncation: float | None = None) -> Float[Tensor, "n *x"]:
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that a conditional model is told, by name; none of another."""
+        told = Classes.told(self.about)
+        return () if told is None else told.names
+
+    def sample(
+        self, n: int, *, seed: int = 0, truncation: float | None = None, label: str | None = None
+    ) -> Float[Tensor, "n *x"]:
         """n new images. The same seed gives the same images, and the first of them whatever n is.
 
         truncation: ψ in (0, 1], by which z ~ N(m, 1) becomes m + ψ(z - m): less variety, more typical images.
-        Raises UserError for it where there is no Gaussian prior.
+        Raises UserError for it where there is no Gaussian prior. label: the only class, of a conditional
+        model; by default classes are drawn as often as in the training data.
         """
-        return torch.cat(list(self.sample_parts(n, seed=seed, truncation=truncation)))
+        return torch.cat(list(self.sample_parts(n, seed=seed, truncation=truncation, label=label)))
 
     def sample_parts(
         self,
@@ -131,6 +137,7 @@ class Model:
         seed: int = 0,
         truncation: float | None = None,
         codes: Distribution | None = None,
+        label: str | None = None,
     ) -> Iterator[Float[Tensor, "b *x"]]:
         """The same images, at most 64 at a time, so that no number of them needs more memory.
 
@@ -138,7 +145,7 @@ class Model:
         """
         if n < 1:
             raise UserError(f"n: {n}; expected at least 1 {self.kind.name}")
-        return in_parts(sampler(self, truncation=truncation, codes=codes), n, seed=seed)
+        return in_parts(sampler(self, truncation=truncation, codes=codes, label=label), n, seed=seed)
 
     def interpolate(
         self, seeds: tuple[int, int], n: int = 9, *, truncation: float | None = None
@@ -208,23 +215,9 @@ class Model:
         samples: draws an image; the error is nan for one. Both in [-1, 1] units. Raises UserError for a
         method without a posterior.
         """
-        if samples < 1:
-            raise UserError(f"samples: {samples}; expected at least 1 draw")
-        if not self.can(HasPosterior):
-            raise UserError(
-                f"`samples`: the method '{self.about['method']}' has no posterior to draw from; leave it out"
-            )
-        draw, decode = self.ability(HasPosterior).sample_posterior, self.ability(Decodes).decode
-        means, errors = [], []
-        at_once = max(1, DECODED_AT_ONCE // math.prod(self.shape) // samples)
-        with aside(seed), torch.no_grad():
-            for chunk in self._images(x).split(at_once):
-                own = chunk.to(self.device)
-                drawn = [decode(draw(own)).cpu() for _ in range(samples)]
-                means.append(torch.stack(drawn).mean(0))
-                unknown = torch.full_like(means[-1], torch.nan)
-                errors.append(unknown if samples == 1 else mean_interval(torch.stack(drawn)).standard_error)
-        return torch.cat(means), torch.cat(errors)
+        from pushforward.models.sampling import mean_of_draws
+
+        return mean_of_draws(self, self._images(x), samples=samples, seed=seed)
 
     def log_prob(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,8 +13,10 @@ from PIL import Image
 from torch import Tensor
 from torch.distributions import Distribution
 
-from pushforward.abilities import Decodes, HasPrior, HasPriorMoments, Samples, offers
-from pushforward.errors import UserError
+from pushforward.abilities import Decodes, HasPosterior, HasPrior, HasPriorMoments, Samples, offers
+from pushforward.distributions.labels import Labels
+from pushforward.errors import UserError, did_you_mean
+from pushforward.objectives.montecarlo import mean_interval
 from pushforward.pictures.points import Scene, scatter
 from pushforward.pictures.tiles import enlargement, grid
 from pushforward.randomness import OwnStreams, aside
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from pushforward.models.model import Model
 
 DRAWN_AT_ONCE = 64
+# Pixel values decoded at once: 2,000 images of 28 x 28. More is no faster, and memory grows with it.
+DECODED_AT_ONCE = 2000 * 784
 NO_ANGLE = 1e-6  # sine of the angle between two codes under which they count as parallel
 
 Draw = Callable[[int], Tensor]
@@ -41,21 +46,42 @@ def in_parts(draw: Draw, n: int, *, seed: int) -> Iterator[Float[Tensor, "b *x"]
         yield part[: n - start]
 
 
-def sampler(model: Model, *, truncation: float | None = None, codes: Distribution | None = None) -> Draw:
-    """What draws from the model: as its method does, from the narrowed prior, or by given codes.
+def sampler(
+    model: Model,
+    *,
+    truncation: float | None = None,
+    codes: Distribution | None = None,
+    label: str | None = None,
+) -> Draw:
+    """What draws from the model: as its method does, from the narrowed prior, by given codes, or of one
+    class.
 
     Raises UserError for what the model cannot.
     """
     check_truncation(truncation)
+    index = None if label is None else class_index(model, label)
     if codes is not None:
         if truncation is not None:
             raise UserError("`truncation`: given with `codes`, which are not of the prior; leave one out")
         decode, drawn_from = model.ability(Decodes).decode, codes.sample
         return lambda n: decode(drawn_from(torch.Size((n,))).float().to(model.device))
-    if truncation is None:
+    if truncation is None and index is None:
         return model.ability(Samples).sample
     prior = GaussianPrior.of(model, f"`truncation`: {truncation}")
-    return lambda n: prior.decode(prior.codes(n, truncation))
+    return lambda n: prior.decode(prior.codes(n, truncation, index))
+
+
+def class_index(model: Model, label: str) -> int:
+    """The place of a class by its name. Raises UserError where the model is told none, or not this one."""
+    if not model.classes:
+        raise UserError(
+            f"`label`: {label}, but this model was not trained with `conditional`; leave it out, or train one"
+        )
+    if label not in model.classes:
+        raise UserError(
+            f"`label`: '{label}'{did_you_mean(label, model.classes)}; known are {', '.join(model.classes)}"
+        )
+    return model.classes.index(label)
 
 
 def check_truncation(truncation: float | None) -> None:
@@ -66,11 +92,13 @@ def check_truncation(truncation: float | None) -> None:
 
 @dataclass(frozen=True)
 class GaussianPrior:
-    """A Gaussian prior, and the decoder of what it draws. mean: of each dimension."""
+    """A Gaussian prior, and the decoder of what it draws. mean: of each dimension. labels: of a conditional
+    model, whose codes end in a one-hot class."""
 
     draw: Draw
     decode: Callable[[Tensor], Tensor]
     mean: Float[Tensor, " d"]
+    labels: Labels | None = None
 
     @classmethod
     def of(cls, model: Model, asked: str) -> GaussianPrior:
@@ -81,22 +109,30 @@ class GaussianPrior:
                 z = draw(2)
             if not torch.equal(z, z.round()):  # discrete codes are whole numbers
                 mean = prior_moments(model, z.shape[1])[0].to(z)
-                return cls(draw, model.ability(Decodes).decode, mean)
+                labels: Labels | None = getattr(model.algorithm, "labels", None)
+                return cls(draw, model.ability(Decodes).decode, mean, labels)
         method = model.about["method"]
         raise UserError(
             f"{asked}, but a model of the method '{method}' has no Gaussian prior of codes that it decodes; "
             "leave it out"
         )
 
-    def codes(self, n: int, truncation: float | None = None) -> Float[Tensor, "n d"]:
+    def codes(
+        self, n: int, truncation: float | None = None, index: int | None = None
+    ) -> Float[Tensor, "n d"]:
         """m + ψ(z - m) for n draws z, with ψ the truncation and m the prior's mean; z itself without one.
 
         This is the formula of Karras et al. 2019 (StyleGAN, appendix B) for z instead of their w. Brock et
         al. 2019 (BigGAN, section 3.1) draw each number of z anew until |z| is below a threshold. Both trade
-        variety for typical samples. Scaling leaves a seed its image, which ψ then changes smoothly.
+        variety for typical samples. Scaling leaves a seed its image, which ψ then changes smoothly. index: of
+        the only class, of a conditional model.
         """
         z = self.draw(n)
-        return z if truncation is None else self.mean + truncation * (z - self.mean)
+        narrow = z if truncation is None else self.mean + truncation * (z - self.mean)
+        if self.labels is None:
+            return narrow
+        noise, y = self.labels.split(narrow)[0], self.labels.split(z)[1].argmax(1)
+        return self.labels.beside(noise, y if index is None else torch.full_like(y, index))
 
 
 def prior_moments(model: Model, d: int) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
@@ -157,3 +193,26 @@ def picture_of(samples: Float[Tensor, "n *x"], *, columns: int | None = None) ->
     if samples.ndim == 2:
         return scatter(Scene.of(samples, behind=False), samples)
     return grid(samples, columns=columns, scale=enlargement(min(samples.shape[2:])))
+
+
+def mean_of_draws(
+    model: Model, x: Float[Tensor, "n *x"], *, samples: int, seed: int
+) -> tuple[Float[Tensor, "n *x"], Float[Tensor, "n *x"]]:
+    """The mean of images decoded from draws of q(z|x), and its error: see `Model.mean_reconstruction`."""
+    if samples < 1:
+        raise UserError(f"samples: {samples}; expected at least 1 draw")
+    if not model.can(HasPosterior):
+        raise UserError(
+            f"`samples`: the method '{model.about['method']}' has no posterior to draw from; leave it out"
+        )
+    draw, decode = model.ability(HasPosterior).sample_posterior, model.ability(Decodes).decode
+    means, errors = [], []
+    at_once = max(1, DECODED_AT_ONCE // math.prod(model.shape) // samples)
+    with aside(seed), torch.no_grad():
+        for chunk in x.split(at_once):
+            own = chunk.to(model.device)
+            drawn = [decode(draw(own)).cpu() for _ in range(samples)]
+            means.append(torch.stack(drawn).mean(0))
+            unknown = torch.full_like(means[-1], torch.nan)
+            errors.append(unknown if samples == 1 else mean_interval(torch.stack(drawn)).standard_error)
+    return torch.cat(means), torch.cat(errors)

@@ -20,7 +20,7 @@ from pushforward.methods import migrate, recipe_class
 from pushforward.models.model import Model, shapes_of
 from pushforward.reading import Damaged, read_json
 from pushforward.run_folder import RunFolder
-from pushforward.streams import build
+from pushforward.streams import Classes, build
 from pushforward.training.checkpoint import split_state
 
 FORMAT = 1
@@ -57,7 +57,7 @@ def load(run: str | Path, *, which: Which = "last", device: str | torch.device =
     where = f"RUN: {RunFolder(folder).model}: options."
     options = _tuples(kind, about["options"])
     recipe = validated(kind, options, where) if dataclasses.is_dataclass(kind) else kind(**options)
-    algorithm = build(recipe, shapes_of(about))
+    algorithm = build(recipe, shapes_of(about), Classes.told(about))
     try:
         tensors = load_file(RunFolder(folder).weights)
         _fill(algorithm, {**tensors, **about["extra"]})
@@ -69,8 +69,14 @@ def load(run: str | Path, *, which: Which = "last", device: str | torch.device =
     return Model(algorithm.to(device).eval(), about)
 
 
-def described(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-    """What `model.json` says of the data: "shape" of the only stream, "shapes" of several by name."""
+def described(shapes: Mapping[str, tuple[int, ...]], classes: Classes | None = None) -> dict[str, Any]:
+    """What `model.json` says of the data: "shape" of the only stream, "shapes" of several by name.
+
+    And of a model that is told classes, their names and how often they occur.
+    """
+    if classes is not None:
+        told = {"names": list(classes.names), "shares": list(classes.shares)}
+        return {**described(shapes), "classes": told}
     if len(shapes) == 1:
         return {"shape": list(*shapes.values())}
     return {"shapes": {name: list(shape) for name, shape in shapes.items()}}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from pushforward.abilities import Samples, offers
+from pushforward.abilities import Decodes, HasPrior, Samples, offers
 from pushforward.core import Clock, Observation, Observer, Snapshot
+from pushforward.distributions.labels import Labels
 from pushforward.pictures.points import Scene, scatter
 from pushforward.pictures.tiles import grid, save_picture
 from pushforward.run_folder import RunFolder
@@ -42,10 +45,24 @@ class SamplePictures(Observer):
         model = snapshot.algorithm
         assert offers(model, Samples)
         torch.manual_seed(0)  # the loop puts the run's own random state back
+        labels: Labels | None = getattr(model, "labels", None)
         with torch.no_grad():
+            if labels is not None and offers(model, HasPrior) and offers(model, Decodes):
+                keep(self._by_class(model.sample_prior, model.decode, labels), snapshot)
+                return Observation()
             images = model.sample(self.n)
         keep(grid(images), snapshot)
         return Observation()
+
+    def _by_class(
+        self, prior: Callable[[int], Tensor], decode: Callable[[Tensor], Tensor], labels: Labels
+    ) -> Image.Image:
+        """A row for each class, of the first ones where there are many; the same noise in each row."""
+        each = max(2, self.n // len(labels))
+        rows = min(len(labels), self.n // each)
+        noise = labels.split(prior(each))[0].repeat(rows, 1)
+        z = labels.beside(noise, torch.arange(rows, device=noise.device).repeat_interleave(each))
+        return grid(decode(z), columns=each)
 
 
 class PointPictures(Observer):

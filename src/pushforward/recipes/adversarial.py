@@ -9,13 +9,16 @@ from typing import ClassVar, Literal
 from torch import nn
 
 from pushforward.algorithms.adversarial import AdversarialHyperparameters, AdversarialModel
+from pushforward.distributions.labels import Labels
 from pushforward.distributions.standard import standard_of
 from pushforward.errors import UserError
 from pushforward.networks.critic import Critic
 from pushforward.networks.dcgan import ImageShape, dcgan_critic, dcgan_generator, dcgan_reconstructor
 from pushforward.networks.gan_mlp import maxout_critic, mlp_critic, mlp_generator, mlp_reconstructor
 from pushforward.networks.layers import AnyModule, Shape, has_batch_norm, normal_init_, normalise_spectrum_
+from pushforward.networks.projection import projecting
 from pushforward.networks.residual import residual_critic, residual_generator
+from pushforward.streams import Classes
 from pushforward.views import Identity, InstanceNoise, Packing, View, ViewedCritic
 
 Family = Literal["mlp", "maxout", "dcgan", "residual"]
@@ -69,11 +72,18 @@ class AdversarialRecipe(AdversarialHyperparameters):
     algorithm: ClassVar[Callable[..., AdversarialModel]]
     penalised: ClassVar[bool] = False  # whether the critic's gradient is differentiated again
 
-    def build(self, shape: Shape) -> AdversarialModel:
+    def build(self, shape: Shape, classes: Classes | None = None) -> AdversarialModel:
         """A freshly initialised model for points (d,) or images (channels, height, width)."""
         self.check()
-        critic = self.critic(shape)
-        return type(self).algorithm(generator=self.generator_network(shape), critic=critic, hyper=self)
+        if classes is None:
+            critic = self.critic(shape)
+            return type(self).algorithm(generator=self.generator_network(shape), critic=critic, hyper=self)
+        if self.pack > 1:
+            raise UserError(f"`pack`: {self.pack}, but a critic that is told classes sees one sample at once")
+        labels = Labels(classes.shares)
+        critic = self.critic(shape, classes=len(labels))
+        generator = self.generator_network(shape, inputs=self.latent_dim + len(labels))
+        return type(self).algorithm(generator=generator, critic=critic, hyper=self, labels=labels)
 
     def check(self) -> None:
         """Raise UserError at the first value that cannot be."""
@@ -100,12 +110,14 @@ class AdversarialRecipe(AdversarialHyperparameters):
             raise UserError(f"`network`: {self.network}, but `data` holds points; take mlp or maxout")
         return self.network
 
-    def critic(self, shape: Shape, *, codes: int = 0) -> ViewedCritic:
+    def critic(self, shape: Shape, *, codes: int = 0, classes: int = 0) -> ViewedCritic:
         """The critic network with its views, whose heads start and are normalised as the network is.
 
-        codes: of a critic of pairs, their width.
+        codes: of a critic of pairs, their width. classes: that it is told, by a projection.
         """
         network = self.critic_network(shape, codes=codes)
+        if classes:
+            network = projecting(network, classes)
         critic = self._initialised(ViewedCritic(network, self.views(network), standard=standard_of(shape)))
         return normalise_spectrum_(critic) if self.critic_norm == "spectral" else critic
 
@@ -117,11 +129,11 @@ class AdversarialRecipe(AdversarialHyperparameters):
         view = InstanceNoise(self.noise, until=self.noise_until) if self.noise else Identity()
         return [view if self.pack == 1 else Packing(view, self.pack)]
 
-    def generator_network(self, shape: Shape) -> nn.Module:
-        """(b, latent_dim) -> (b, *shape)."""
+    def generator_network(self, shape: Shape, *, inputs: int | None = None) -> nn.Module:
+        """(b, latent_dim) -> (b, *shape). inputs: how many numbers it takes instead."""
         family, norm = self.family(shape), self.generator_norm
         batch_norm = norm == "batch" or (norm == "auto" and family == "dcgan")
-        latent_dim, width, slope = self.latent_dim, self.width, self.slope
+        latent_dim, width, slope = inputs or self.latent_dim, self.width, self.slope
         match family:
             case "dcgan":
                 network = dcgan_generator(

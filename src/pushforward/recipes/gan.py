@@ -15,6 +15,7 @@ from pushforward.algorithms.wgan import WGAN, WGANHyperparameters
 from pushforward.algorithms.wgan_gp import WGANGP, WGANGPHyperparameters
 from pushforward.networks.layers import Shape
 from pushforward.recipes.adversarial import AdversarialRecipe
+from pushforward.streams import Classes
 
 
 @dataclass(kw_only=True)
@@ -22,6 +23,9 @@ class GANRecipe(GANHyperparameters, AdversarialRecipe):
     """Options of `train gan`."""
 
     algorithm: ClassVar = GAN
+    conditional: bool = False
+    """Learn each class for itself: the critic projects its features on the class (Miyato & Koyama 2018), the
+    generator gets it beside z (Mirza & Osindero 2014)."""
 
 
 @dataclass(kw_only=True)
@@ -62,6 +66,9 @@ class WGANGPRecipe(WGANGPHyperparameters, AdversarialRecipe):
 
     algorithm: ClassVar = WGANGP
     penalised: ClassVar = True
+    conditional: bool = False
+    """Learn each class for itself: the critic projects its features on the class (Miyato & Koyama 2018), the
+    generator gets it beside z (Mirza & Osindero 2014)."""
 
 
 @dataclass(kw_only=True)
@@ -87,6 +94,9 @@ class R3GANRecipe(R3GANHyperparameters, AdversarialRecipe):
     algorithm: ClassVar = R3GAN
     damping: ClassVar = "gamma"
     penalised: ClassVar = True
+    conditional: bool = False
+    """Learn each class for itself: the critic projects its features on the class (Miyato & Koyama 2018), the
+    generator gets it beside z (Mirza & Osindero 2014)."""
     slope: float = 0.2
     """Slope of the generator's rectifiers for negative inputs, as in the paper."""
     generator_norm: Literal["auto", "none", "batch"] = "none"
@@ -97,8 +107,8 @@ class R3GANRecipe(R3GANHyperparameters, AdversarialRecipe):
 class VEEGANRecipe(VEEGANHyperparameters, AdversarialRecipe):
     """Options of `train veegan`."""
 
-    def build(self, shape: Shape) -> VEEGAN:
-        """A freshly initialised model, with a critic of pairs and a reconstructor."""
+    def build(self, shape: Shape, classes: Classes | None = None) -> VEEGAN:
+        """A freshly initialised model, with a critic of pairs and a reconstructor; it is told no classes."""
         self.check()
         critic = self.critic(shape, codes=self.latent_dim)
         return VEEGAN(

@@ -20,7 +20,7 @@ from pushforward.data.dataset import split_validation
 from pushforward.errors import UserError, did_you_mean
 from pushforward.run_folder import RunFolder
 from pushforward.runs.told import told
-from pushforward.streams import build
+from pushforward.streams import Classes, build
 
 VALIDATION = 0.05  # share of the training data that chooses the best weights, where a method chooses any
 
@@ -104,6 +104,23 @@ def prepare(config: RunConfig) -> Prepared:
     )
 
 
+def classes_of(config: RunConfig, data: Dataset) -> Classes | None:
+    """The classes that a conditional method is told; None for others. Raises UserError where it cannot be."""
+    if not getattr(config.options, "conditional", False):
+        return None
+    if data.labels is None or data.classes is None:
+        raise UserError(
+            "`conditional`: the data have no labels; give images in a sub-folder for each class, or an array "
+            "of labels, or leave it out"
+        )
+    counts = torch.bincount(data.labels.cpu(), minlength=len(data.classes))
+    few = [name for name, n in zip(data.classes, counts.tolist(), strict=True) if n < 2]
+    if few or len(counts) < 2:
+        what = f"class {few[0]} has {int(counts.min())}" if few else "all are of one class"
+        raise UserError(f"`conditional`: {what} to learn from; expected 2 classes with 2 images each")
+    return Classes(data.classes, tuple((counts / counts.sum()).tolist()))
+
+
 def prepared(config: RunConfig, data: Dataset) -> Dataset:
     """Data as the method's recipe prepares them for training, if it does."""
     return config.options.prepare_data(data) if offers(config.options, PreparesData) else data
@@ -111,7 +128,9 @@ def prepared(config: RunConfig, data: Dataset) -> Dataset:
 
 def _default_share(config: RunConfig, splits: Mapping[str, Splits]) -> float:
     """What is set aside to choose the best weights: nothing, where the method chooses none."""
-    algorithm = build(config.options, {name: s.train.shape for name, s in splits.items()})
+    first = next(iter(splits.values())).train
+    shapes = {name: s.train.shape for name, s in splits.items()}
+    algorithm = build(config.options, shapes, classes_of(config, first))
     return VALIDATION if algorithm.selector else 0.0
 
 

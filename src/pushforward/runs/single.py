@@ -27,7 +27,7 @@ from pushforward.observers.samples import PointPictures, SamplePictures
 from pushforward.randomness import seed_everything
 from pushforward.run_folder import RunFolder
 from pushforward.runs.card import model_card
-from pushforward.runs.data import Prepared, describe_batch
+from pushforward.runs.data import Prepared, classes_of, describe_batch
 from pushforward.runs.identity import identity, refuse_fewer_steps
 from pushforward.runs.units import moments, standardizes
 from pushforward.streams import build
@@ -62,10 +62,11 @@ class Run:
     ) -> None:
         self.config, self.folder, self.world, self.progress = config, folder, world, progress
         self.data, self.weights, self.device = data, weights, device
+        self.classes = classes_of(config, data.train[data.first])
         self.about = {
             "method": config.method,
             "options": config.to_dict()["options"],
-            **described(data.shapes),
+            **described(data.shapes, self.classes),
         }
         self.restart_schedule = self.lengthened = False
         self.trainer = self._trainer(device)
@@ -78,7 +79,7 @@ class Run:
     def _trainer(self, device: torch.device) -> Trainer:
         options = self.config.train
         seed_everything(options.seed)
-        algorithm = build(self.config.options, self.data.shapes)
+        algorithm = build(self.config.options, self.data.shapes, self.classes)
         points = self.data.train[self.data.first].x
         if standardizes(self.config, self.data.first) and points.ndim == 2:
             adopt(algorithm, *moments(points))

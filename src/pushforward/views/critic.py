@@ -152,9 +152,13 @@ class ViewedCritic(nn.Module):
         return list(f(*(torch.cat(list(c)) for c in columns)).split([len(x) for x in columns[0]]))
 
 
-def score_all(looks: Sequence[Look], x: Sequence[Tensor]) -> list[Tensor]:
-    """Scores of an x for each look, of the kind of what it saw, in one pass where the critic allows."""
-    return looks[0].source.score([look.view for look in looks], x)
+def score_all(looks: Sequence[Look], x: Sequence[Tensor], codes: Codes | None = None) -> list[Tensor]:
+    """Scores of an x for each look, of the kind of what it saw, in one pass where the critic allows.
+
+    codes: of a critic of pairs; the first goes with each x.
+    """
+    beside = [] if codes is None else [[codes[0]] * len(x)]
+    return looks[0].source.score([look.view for look in looks], x, *beside)
 
 
 def weighed(looks: Iterable[Look], values: Iterable[Tensor]) -> Tensor:

@@ -46,7 +46,7 @@ class Penalty(Learner, ABC):
 class GradientPenalty(Penalty):
     """E(‖∇D(x̂)‖₂ - 1)² on lines between what was seen of real and of generated data. Gulrajani et al. 2017.
 
-    one_sided: only slopes above 1 count.
+    one_sided: only slopes above 1 count. Of a critic that is told codes, both ends of a line have the same.
     """
 
     weight: float
@@ -55,7 +55,7 @@ class GradientPenalty(Penalty):
     def __call__(self, looks: Sequence[Look]) -> dict[str, Tensor]:
         """{"penalty"}: the points of all views are scored in one pass."""
         x_hat = [between(*look.seen()) for look in looks]
-        slopes = input_gradients(score_all(looks, x_hat), x_hat)
+        slopes = input_gradients(score_all(looks, x_hat, looks[0].codes), x_hat)
         return {"penalty": weighed(looks, (distance_from_one(g, one_sided=self.one_sided) for g in slopes))}
 
 
