@@ -21,8 +21,8 @@ from pushforward.core import Batch, to_float
 from pushforward.errors import UserError
 from pushforward.methods import METHODS
 from pushforward.models.model import Model
-from pushforward.models.store import publish
-from tests.runs import METHOD_NAMES, SHAPE, SHAPES, SMALL, VARIANTS, build, small_images
+from pushforward.models.store import described, publish
+from tests.runs import CLASSES, METHOD_NAMES, SHAPE, SHAPES, SMALL, VARIANTS, build, small_images
 
 N = 5
 
@@ -121,7 +121,8 @@ def reloaded(kind: str, folder: Path, shape: tuple[int, ...]) -> tuple[Model, Mo
     algorithm = build(kind, shape).eval()
     method, small = VARIANTS.get(kind, (kind, SMALL.get(kind, {})))
     options = json.loads(json.dumps({k: list(v) if isinstance(v, tuple) else v for k, v in small.items()}))
-    about = {"method": method, "options": options, "shape": list(shape), "step": 1}
+    told = CLASSES if options.get("conditional") else None
+    about = {"method": method, "options": options, **described({"data": shape}, told), "step": 1}
     publish(folder, algorithm, about)
     return Model(algorithm, about), pushforward.load(folder)
 

@@ -117,8 +117,9 @@ class AdversarialModel(Algorithm):
 
     def inputs(self, batch: Batch) -> Float[Tensor, "n d"]:
         """A code for each row of a batch; of a conditional model, of that row's class."""
-        z = self._noise(len(batch.x))
-        return z if self.labels is None else self.labels.beside(z, self.labels.of(batch.label))
+        if self.labels is None:
+            return self.sample_prior(len(batch.x))
+        return self.labels.beside(self._noise(len(batch.x)), self.labels.of(batch.label))
 
     def _noise(self, n: int) -> Float[Tensor, "n d"]:
         like = next(self.generator.parameters())
