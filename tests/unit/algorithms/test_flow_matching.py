@@ -247,7 +247,7 @@ def test_evaluation_of_images_is_in_bits_of_levels():
     bits = result.find("bits/dimension")
     assert bits.value == pytest.approx(-mass / math.log(2), abs=3 * bits.ci95)
     assert result.find("log_prob").unit == "nats/image"
-    assert {s.name for s in result.skipped} == {"elbo", "ln p(x)", *CODES}
+    assert {"elbo", "ln p(x)", *CODES} <= {s.name for s in result.skipped}
 
 
 class Ridged(FlowMatching):

@@ -104,6 +104,12 @@ EXPERIMENTS = {
             "boosting covers the modes that one small GAN of its kind misses",
             20,
         ),
+        Entry(
+            "metric-sanity",
+            "pushforward.experiments.metric_sanity",
+            "what each measure of image quality sees of blur, noise, missing classes, repeats and copies",
+            8,
+        ),
     )
 }
 
