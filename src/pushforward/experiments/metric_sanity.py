@@ -19,8 +19,8 @@ from pushforward.experiments.harness.experiment import (
     Claim,
     Experiment,
     Figure,
+    Incomplete,
     Results,
-    Row,
 )
 
 FRESH = "fresh"
@@ -134,39 +134,12 @@ def run(cell: Cell) -> dict[str, float]:
     return {name: figures[name] for name in NAMES}
 
 
-def rows(results: Results) -> list[Row]:
-    """A row for each measure and damage: its value, and how far that is from fresh images."""
-    told = []
-    for source in dict.fromkeys(cell.setting for cell in results.figures):
-        for name in NAMES:
-            told += _rows_of(name, source, results)
-    return told
-
-
-def _rows_of(name: str, source: str, results: Results) -> list[Row]:
-    fresh = results.values(name, FRESH, source)
-    usual = statistics.mean(fresh)
-    spread = statistics.stdev(fresh) if len(fresh) > 1 else float("nan")
-    made = [_row(name, source, FRESH, "value", usual, len(fresh), spread)]
-    for damage in DAMAGES:
-        values = results.values(name, f"{damage} {STRENGTHS[-1]:g}", source)
-        value = statistics.mean(values)
-        made.append(_row(name, source, damage, "value", value, len(values), _sd(values)))
-        moved = (value - usual) / max(spread, 1e-12)
-        made.append(_row(name, source, damage, "moved", moved, len(values), None, "sd of fresh"))
-    return made
-
-
-def _row(
-    name: str, source: str, what: str, figure: str, value: float, n: int, spread: float | None, unit: str = ""
-) -> Row:
-    return Row(
-        method=name, setting=f"{source}, {what}", figure=figure, value=value, unit=unit, spread=spread, n=n
-    )
-
-
-def _sd(values: Sequence[float]) -> float | None:
-    return statistics.stdev(values) if len(values) > 1 else None
+def _sources(results: Results) -> list[str]:
+    """The data that cells were of. Raises Incomplete where there are none."""
+    sources = list(dict.fromkeys(cell.setting for cell in results.figures))
+    if not sources:
+        raise Incomplete("no cell finished")
+    return sources
 
 
 def claims(budget: Budget) -> list[Claim]:
@@ -199,7 +172,7 @@ def claims(budget: Budget) -> list[Claim]:
 def _steps(name: str, damage: str, sense: int) -> Callable[[Results], float]:
     def steps(results: Results) -> float:
         counts = []
-        for source in dict.fromkeys(cell.setting for cell in results.figures):
+        for source in _sources(results):
             path = [FRESH, *(f"{damage} {strength:g}" for strength in STRENGTHS)]
             means = [results.mean(name, at, source) for at in path]
             counts.append(sum(sense * (b - a) > 0 for a, b in pairwise(means)))
@@ -214,7 +187,7 @@ def _worse_with_copies(name: str) -> Callable[[Results], float]:
 
     def worse(results: Results) -> float:
         shares = []
-        for source in dict.fromkeys(cell.setting for cell in results.figures):
+        for source in _sources(results):
             fresh, copied = (results.mean(name, at, source) for at in (FRESH, "copies 1"))
             size = max(abs(fresh), abs(results.mean(name, "noise 0.25", source)) * 0.05, 1e-12)
             shares.append((copied - fresh if lower else fresh - copied) / size)
@@ -232,7 +205,7 @@ def plot(results: Results) -> Any:
     """Measures by damages at full strength: how many standard deviations of fresh images they move."""
     from matplotlib.figure import Figure as Canvas
 
-    (source, *_) = dict.fromkeys(cell.setting for cell in results.figures)
+    source = _sources(results)[0]
     moved = [[_moved(name, damage, source, results) for damage in DAMAGES] for name in NAMES]
     canvas = Canvas(figsize=(8, 8), layout="constrained")
     ax = canvas.subplots()
@@ -250,7 +223,7 @@ def plot(results: Results) -> Any:
 
 def _moved(name: str, damage: str, source: str, results: Results) -> float:
     fresh = results.values(name, FRESH, source)
-    spread = max(_sd(fresh) or 0.0, 1e-12)
+    spread = max(statistics.stdev(fresh) if len(fresh) > 1 else 0.0, 1e-12)
     return (results.mean(name, f"{damage} {STRENGTHS[-1]:g}", source) - statistics.mean(fresh)) / spread
 
 
@@ -264,7 +237,6 @@ EXPERIMENT = Experiment(
     run=run,
     figures={name: Figure() for name in NAMES},
     claims=claims,
-    rows=rows,
     plot=plot,
     seeds={"quick": 3, "full": 5},
 )
