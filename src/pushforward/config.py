@@ -64,6 +64,9 @@ class TrainOptions:
     """Steps between checkpoints; 0 for only the first and the last."""
     sample_every: int | None = None
     """Steps between sample pictures. Default: an eighth of the run; 0 for none."""
+    evaluate_every: int | None = None
+    """Steps between looks at the quality of image samples, by which the best weights are kept; 0 for none.
+    Default: of methods without a bound, as often as 5 % of the training time allows."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic of the forward pass; bf16 is faster on GPUs and processors with matrix units (AMX) only."""
     device: str = "auto"
@@ -82,6 +85,7 @@ class TrainOptions:
             "batch_size": (self.batch_size, 1),
             "checkpoint_every": (self.checkpoint_every, 0),
             "sample_every": (self.sample_every, 0),
+            "evaluate_every": (self.evaluate_every, 0),
         }
         for name, (value, least) in at_least.items():
             if value is not None and value < least:

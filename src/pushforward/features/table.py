@@ -13,6 +13,7 @@ from pushforward.features.efficientnet import WEIGHTS, efficientnet_features
 from pushforward.features.extractor import FeatureExtractor
 from pushforward.features.files import file_features
 from pushforward.features.plain import pixel_features, random_features
+from pushforward.randomness import aside
 
 JUDGES = ("efficientnet-lite0", "efficientnet-lite1", "random-conv", "pixels")  # the first one unseen judges
 FROM_FILES = ("inception", "dinov2")
@@ -24,10 +25,16 @@ def find_extractor(
 ) -> FeatureExtractor:
     """The features of that name, for images of this shape (channels, height, width).
 
+    Whoever asks keeps their random stream: a network that is built draws its first weights from another.
+
     name: one of `JUDGES`, with "@SIZE" for another size of its input than the images' own default; or
     "inception=FILE", "dinov2=FILE" for weights that the user has. Raises UserError for others.
     """
-    device = torch.device(device)
+    with aside(0):
+        return _found(name, shape, torch.device(device))
+
+
+def _found(name: str, shape: tuple[int, ...], device: torch.device) -> FeatureExtractor:
     family, _, file = name.partition("=")
     if family in FROM_FILES:
         if not file:

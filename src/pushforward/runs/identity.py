@@ -21,7 +21,7 @@ PLACES = (
     "data_of",
     "test_of",
 )  # where the data lie; what they are is compared by fingerprints
-RESUMABLE = ("steps", "minutes", "checkpoint_every", "sample_every", "device", *PLACES)
+RESUMABLE = ("steps", "minutes", "checkpoint_every", "sample_every", "evaluate_every", "device", *PLACES)
 
 
 def identity(config: RunConfig) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from pushforward.distributions.standard import adopt
 from pushforward.errors import UserError, did_you_mean
 from pushforward.files import write_durably
 from pushforward.models.store import Best, described, publish
+from pushforward.observers import quality
 from pushforward.observers.choice import adversarial_observers, validation_for
 from pushforward.observers.findings import FindingsFile
 from pushforward.observers.samples import PointPictures, SamplePictures
@@ -29,6 +30,7 @@ from pushforward.run_folder import RunFolder
 from pushforward.runs.card import model_card
 from pushforward.runs.data import Prepared, classes_of, describe_batch
 from pushforward.runs.identity import identity, refuse_fewer_steps
+from pushforward.runs.looks import spaced
 from pushforward.runs.units import moments, standardizes
 from pushforward.streams import build
 from pushforward.training.distributed import World
@@ -69,6 +71,7 @@ class Run:
             **described(data.shapes, self.classes),
         }
         self.restart_schedule = self.lengthened = False
+        self.best: Best | None = None
         self.trainer = self._trainer(device)
 
     @property
@@ -96,7 +99,6 @@ class Run:
         )
         algorithm.check_batch(options.batch_size // self.world.size)
         refuse_large_packs(algorithm, self.data.train)
-        best = Best(self.folder, algorithm.selector, self.about) if algorithm.selector else None
         findings = FindingsFile(
             RunFolder(self.folder).findings,
             tell=self.progress.found,
@@ -106,7 +108,7 @@ class Run:
             progress=self.progress.step,
             logged=self.progress.row,
             found=findings.update,
-            measured=best.consider if best else lambda snapshot, metrics: None,
+            measured=lambda snapshot, metrics: self.best.consider(snapshot, metrics) if self.best else None,
             publish=lambda a, clock: publish(self.folder, a, {**self.about, "step": clock.step}),
             kept=lambda: {"findings": findings.read()},
             restored=lambda kept: findings.write(kept["findings"]) if "findings" in kept else None,
@@ -178,7 +180,13 @@ class Run:
         if not self.lengthened:
             self._lengthen(options.steps)
             self._write_config()
+        if options.evaluate_every is None:
+            options.evaluate_every = self._looks(options.steps)
+            self._write_config()
         self.trainer.observers = self._observers(options.steps)
+        chosen = [o.selector for o in self.trainer.observers if isinstance(o, quality.Quality)]
+        selector = self.trainer.algorithm.selector or next(iter(chosen), None)
+        self.best = Best(self.folder, selector, self.about) if selector else None
         self.trainer.run()
         if self.world.main:
             samples = offers(self.trainer.algorithm, Samples)
@@ -187,6 +195,18 @@ class Run:
             write_durably(RunFolder(self.folder).done, b"")
         self.world.barrier()  # leave together: a process whose peer hangs up first may abort
         return self.folder
+
+    def _looks(self, steps: int) -> int:
+        """Steps between looks at the samples' quality, where nobody said: none for a method with a bound."""
+        algorithm, data = self.trainer.algorithm, self.data.train[self.data.first]
+        images = offers(algorithm, Samples) and len(data.shape) == 3 and len(data) >= quality.LEAST
+        if not images or algorithm.selector or self.weights is not None:
+            return 0
+        seen = algorithm.features_seen
+        every = spaced(self.trainer, steps, lambda: quality.Quality(data, every=1, seen=seen))
+        if every:
+            self.progress.say(f"quality every {every:,} steps, in 5 % of the time; the best weights in best/")
+        return every
 
     def _observers(self, steps: int) -> list[Observer]:
         every = self.config.train.sample_every
@@ -205,6 +225,9 @@ class Run:
                     cure=collapse_cure(self.config),
                 )
             )
+        look = self.config.train.evaluate_every
+        if look and offers(algorithm, Samples) and len(first.shape) == 3 and len(first) >= quality.LEAST:
+            observers.append(quality.Quality(first, every=look, seen=algorithm.features_seen))
         observers += adversarial_observers(
             algorithm, self.data.train, self.config, steps=steps, weighted=self.weights is not None
         )

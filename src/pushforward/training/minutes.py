@@ -21,6 +21,14 @@ def steps_in(trainer: Trainer, minutes: float) -> int:
 
     They are undone so that a run of so many minutes equals the run of the step count it was given.
     """
+    steps = torch.tensor(max(1.0, minutes * 60 / seconds_a_step(trainer)), device=trainer.device)
+    if trainer.world.size > 1:
+        trainer.world.mean_(steps)
+    return int(steps)
+
+
+def seconds_a_step(trainer: Trainer) -> float:
+    """The median of 30 steps in this process, which are then undone."""
     _, start = newest_checkpoint(RunFolder(trainer.folder).checkpoints, schema="Values")
     trainer.algorithm.train()
     seconds = []
@@ -34,10 +42,7 @@ def steps_in(trainer: Trainer, minutes: float) -> int:
     trainer.optimizers = build_optimizers(trainer.players)
     trainer.stepper.use(trainer.optimizers)
     trainer.restore(start)
-    steps = torch.tensor(max(1.0, minutes * 60 / median(seconds)), device=trainer.device)
-    if trainer.world.size > 1:
-        trainer.world.mean_(steps)
-    return int(steps)
+    return median(seconds)
 
 
 def lengthen(clock: Clock, was: int | None, *, restart: bool) -> str:

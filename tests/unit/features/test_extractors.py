@@ -174,3 +174,12 @@ def test_a_classifier_gives_features_and_refuses_what_has_no_classes():
     for odd, said in ((Dataset.of(x), "without labels"), (data.subset(range(40)), "of 1 classes")):
         with pytest.raises(UserError, match=said):
             train_classifier(odd, seed=0)
+
+
+@pytest.mark.parametrize("name", ["efficientnet-lite0@32", "random-conv", "pixels"])
+def test_asking_for_features_leaves_the_random_stream_alone(name):
+    torch.manual_seed(3)
+    expected = torch.randn(2)
+    torch.manual_seed(3)
+    find_extractor(name, GREY)
+    assert torch.equal(torch.randn(2), expected)
