@@ -27,14 +27,19 @@ def damaged(fresh: Dataset, more: Dataset, train: Dataset, cell: Cell) -> Tensor
             gone = round(8 * strength)
             left, others = fresh.labels >= gone, more.labels >= gone
             pool = torch.cat([x[left], more.x[others]])
-            return pool[torch.arange(len(x)) % len(pool)]
+            return pool[_shuffled(len(x)) % len(pool)]
         case "repeats":
             kept = len(x) - round(0.9 * strength * len(x))
-            return x[torch.arange(len(x)) % kept]
+            return x[_shuffled(len(x)) % kept]
         case "copies":
             n = round(strength * len(x))
             return torch.cat([train.x[:n], x[n:]])
     return x
+
+
+def _shuffled(n: int) -> Tensor:
+    """Rows in random order: measures take the first of them for any."""
+    return torch.randperm(n)
 
 
 def _blurred(x: Tensor, sigma: float) -> Tensor:

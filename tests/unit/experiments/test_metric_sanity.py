@@ -61,7 +61,10 @@ def test_claims_read_order_of_strength():
         return dict.fromkeys(NAMES, 1.0 + strength + 0.01 * cell.seed)
 
     results = Results({cell: figures(cell) for cell in plan})
-    held = {c.claim: c.value(results) >= c.bound for c in claims("quick") if c.required}
-    assert held["frechet rises with blur, step by step (3 steps)"]
-    assert not held["vendi falls with repeats, step by step (3 steps)"]
+    told = {c.claim: c.value(results) for c in claims("quick")}
+    sd = 0.01 / 2**0.5
+    assert told["frechet rises with blur, at full strength by 3 sd"] == pytest.approx(1 / sd)
+    assert told["frechet rises with blur, no step back by 3 sd"] == 0
+    assert told["vendi falls with repeats, at full strength by 3 sd"] == pytest.approx(-1 / sd)
+    assert told["vendi falls with repeats, no step back by 3 sd"] == pytest.approx(0.5 / sd)
     assert len(cells("full", [0])) == 2 * (1 + 3 * len(DAMAGES))
