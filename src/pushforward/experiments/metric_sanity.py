@@ -81,11 +81,11 @@ the training set, and distances are on EfficientNet-Lite0's features.
 
 - *blur*: a Gaussian of up to 1.5 pixels. *noise*: of up to 0.4 of the range of intensities.
 - *missing classes*: up to 8 of 10 classes are replaced by images of the others.
-- *repeats*: up to 90 % of the images are repeats of the rest. *copies*: up to all of them are training images.
+- *repeats*: up to 90 % of the images are repeats of the rest. *copies*: up to all are training images.
 
 The picture says how far each measure moves at full strength, in standard deviations of what it says of fresh
-images. A measure that does not move the way that it should would refute its use; so would a distance that noticed
-copies, since then FLD and its like were not needed.
+images. A measure that does not move the way that it should would refute its use; so would a distance that
+noticed copies, since then FLD and its like were not needed.
 """
 
 
