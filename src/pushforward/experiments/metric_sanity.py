@@ -211,7 +211,8 @@ def plot(results: Results) -> Any:
     for i, row in enumerate(moved):
         for j, value in enumerate(row):
             dark = abs(value) > 20
-            ax.text(j, i, f"{value:+.0f}", ha="center", va="center", color="white" if dark else "black")
+            told = f"{value:+.0f}" if abs(value) < 10_000 else f"{value:+.0e}"
+            ax.text(j, i, told, ha="center", va="center", color="white" if dark else "black")
     ax.set_title(f"{source}: movement at full damage, in standard deviations of fresh images")
     return canvas
 
