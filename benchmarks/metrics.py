@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 
+import psutil
 import quick
 import torch
 from torch import Tensor
@@ -112,11 +113,21 @@ def alone(name: str, n: int) -> None:
     a, b = features(n, 1280), features(n, 1280, 0.1, seed=2)
     if name == "prdc":
         from prdc import compute_prdc
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    process, peak, done = psutil.Process(), [0], threading.Event()
+    before = process.memory_info().rss
+
+    def watch() -> None:
+        while not done.wait(0.005):
+            peak[0] = max(peak[0], process.memory_info().rss - before)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
     start = time.perf_counter()
     prdc(a, b) if name == "ours" else compute_prdc(a.numpy(), b.numpy(), 5)
     seconds = time.perf_counter() - start
-    print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before]))
+    done.set()
+    watcher.join()
+    print(json.dumps([seconds, peak[0]]))
 
 
 def small(rounds: int) -> dict[str, float]:
