@@ -4,8 +4,7 @@ K. Sohn, H. Lee and X. Yan, *Learning Structured Output Representation using Dee
 Models*, NIPS 2015, eq. 4: the bound of a VAE with encoder q(z|x, y) and decoder p(x|z, y), for a class y.
 
 Deviations from the paper:
-1. The prior of z does not depend on y; theirs is a network of it. So a code means the same style in every
-class.
+1. The prior of z does not depend on y; theirs is a network of it. So a code means one style in every class.
 2. y enters the encoder as one more channel, a linear map of the class to the image's size.
 3. Those of the VAE.
 """

@@ -10,8 +10,8 @@ held-out images.
 
 Deviations from the code:
 1. Variances are fitted by expectation-maximisation from the code's start, instead of 50 steps of Adam.
-2. Features that do not vary in the held-out images are left out, instead of dividing by zero.
-3. So is the broad Gaussian of the fit, which keeps images without a sample near from mattering.
+2. A Gaussian that answers for less than 1e-5 of an image keeps its first variance, which nothing determines.
+3. Features that do not vary in the held-out images are left out, instead of dividing by zero.
 """
 
 from __future__ import annotations

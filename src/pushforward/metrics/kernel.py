@@ -5,10 +5,10 @@ M. Bińkowski, D. J. Sutherland, M. Arbel and A. Gretton, *Demystifying MMD GANs
 Generation*, CVPR 2024 (CMMD: exp(-‖x - y‖²/2σ²), σ = 10, on CLIP's features).
 
 Deviations:
-1. KID is taken of all rows at once instead of averaged over random subsets, and its standard error is that
-of the U-statistic instead of the subsets' spread.
+1. KID is taken of all rows at once instead of averaged over random subsets, and its standard error is
+   that of the U-statistic instead of the subsets' spread.
 2. The Gaussian kernel's estimate is unbiased, and not multiplied by 1,000; CMMD's code takes the biased one.
-σ is the median distance between real features, unless it is given: 10 is CLIP's.
+   σ is the median distance between real features, unless it is given: 10 is CLIP's.
 """
 
 from __future__ import annotations

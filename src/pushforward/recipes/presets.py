@@ -42,8 +42,8 @@ PRESETS: dict[tuple[str, str], Preset] = dict((
     _images("r3gan",    LARGE, 32, **GAN, lr=5e-4, gamma=2.0, generator_norm="none"),
     _images("wgan-gp",  SMALL, 64, **GAN, lr=2e-4, n_critic=2, ema=0.999),
     _images("wgan-gp",  LARGE, 32, **GAN, lr=2e-4, n_critic=2, ema=0.999),
-    _images("gan",      SMALL, 64, **GAN, lr=2e-4, critic_norm="spectral", ema=0.999),
-    _images("gan",      LARGE, 32, **GAN, lr=2e-4, critic_norm="spectral", ema=0.999),
+    _images("gan",      SMALL, 64, **GAN, lr=2e-4, critic_norm="batch", ema=0.999),
+    _images("gan",      LARGE, 32, **GAN, lr=2e-4, critic_norm="batch", ema=0.999),
     _images("vae",      (29, 32), 64, network="conv", width=32, latent_dim=32, lr=1e-3),
     _images("vae",      LARGE, 64, network="conv", width=32, latent_dim=64, lr=1e-3),
 ))
