@@ -49,7 +49,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "gan, conditional": ("gan", {**TINY, "conditional": True, "critic_norm": "spectral"}),
     "wgan-gp, conditional": ("wgan-gp", {**TINY, "conditional": True}),
-    "r3gan, conditional": ("r3gan", {**TINY, "conditional": True, "network": "dcgan", "width": 4}),
+    "r3gan, conditional": ("r3gan", {**TINY, "conditional": True, "n_critic": 2}),
     "vae, conditional": ("vae", {**TINY, "conditional": True}),
     "gan, batch": ("gan", {"latent_dim": 3, "network": "dcgan", "width": 4, "critic_norm": "batch"}),
     "unrolled, first order": ("unrolled", {**TINY, "unroll": 2, "first_order": True}),

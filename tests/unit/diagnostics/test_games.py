@@ -15,7 +15,7 @@ from pushforward.algorithms.adversarial import AdversarialModel
 from pushforward.cli import main
 from pushforward.cli.train import _parse
 from pushforward.config import RunConfig, TrainOptions
-from pushforward.core import Clock
+from pushforward.core import Batch, Clock
 from pushforward.data import Dataset
 from pushforward.diagnostics.critic import diagnose_slope
 from pushforward.diagnostics.cures import adversarial_cures
@@ -70,7 +70,7 @@ def test_higher_is_more_real_whatever_the_method(method):
     game = model.games()["game"]
     for _ in range(150):
         real = torch.randn(24, 2) + 3
-        draw = lambda name="data", n=None, x=real: type("B", (), {"x": x})  # noqa: E731
+        draw = lambda name="data", n=None, x=real: Batch(x, torch.arange(24) % 2, torch.arange(24))  # noqa: E731
         update = next(model.step(draw))
         optimizer.zero_grad()
         torch.autograd.backward(update.losses["critic"], inputs=list(model.critic.parameters()))
