@@ -50,9 +50,11 @@ class R3GANHyperparameters(AdversarialHyperparameters):
     """Adam's decay of the second moment at the start."""
     beta2_end: float = 0.99
     """The same at the end, reached along half a cosine."""
+    ema: float | None = None
+    """Fixed decay per step of averaged generator weights, in place of one that `ema_share` lets grow."""
     ema_share: float = 0.025
     """Half-life of the generator's averaged weights at the end, as a share of the run's steps; it grows from
-    nothing along half a cosine. 0 for no average; --ema sets a fixed decay instead."""
+    nothing along half a cosine. 0 for no average."""
     lr_schedule: Literal["constant", "cosine"] = "cosine"
     """How the rates change over the run: not at all, or along half a cosine down to `lr_end`."""
     lr_end: float = 0.25
