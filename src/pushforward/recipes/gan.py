@@ -23,6 +23,7 @@ class GANRecipe(GANHyperparameters, AdversarialRecipe):
     """Options of `train gan`."""
 
     algorithm: ClassVar = GAN
+    kept: ClassVar = (*AdversarialRecipe.kept, "conditional")
     conditional: bool = False
     """Learn each class for itself: the critic projects its features on the class (Miyato & Koyama 2018), the
     generator gets it beside z (Mirza & Osindero 2014)."""
@@ -66,6 +67,7 @@ class WGANGPRecipe(WGANGPHyperparameters, AdversarialRecipe):
 
     algorithm: ClassVar = WGANGP
     penalised: ClassVar = True
+    kept: ClassVar = (*AdversarialRecipe.kept, "conditional")
     conditional: bool = False
     """Learn each class for itself: the critic projects its features on the class (Miyato & Koyama 2018), the
     generator gets it beside z (Mirza & Osindero 2014)."""
@@ -94,6 +96,7 @@ class R3GANRecipe(R3GANHyperparameters, AdversarialRecipe):
     algorithm: ClassVar = R3GAN
     damping: ClassVar = "gamma"
     penalised: ClassVar = True
+    kept: ClassVar = (*AdversarialRecipe.kept, "conditional")
     conditional: bool = False
     """Learn each class for itself: the critic projects its features on the class (Miyato & Koyama 2018), the
     generator gets it beside z (Mirza & Osindero 2014)."""

@@ -31,6 +31,9 @@ NAMES = {
     "near_duplicates": ("Samples with a near-duplicate", "share"),
     "critic_accuracy": ("Critic: pairs ordered rightly", "½ is by chance"),
     "critic_saturation": ("Critic: scores where the sigmoid is flat", "share"),
+    "mind": ("Samples to training images: MIND", "lower is better"),
+    "p_precision": ("Samples that look real: P-precision", "probability"),
+    "p_recall": ("Training images that are covered: P-recall", "probability"),
     "generator_gradient": ("Gradient that reaches the generator", "norm"),
 }
 # Quantities that share a panel: its title and unit, and what each line is called.
@@ -120,8 +123,10 @@ def _other_panel(key: str, lines: dict[str, Series], kind: Kind, chosen: tuple[s
     group, _, name = key.partition("/")
     of, _, what = name.rpartition("/")
     title, unit = what.replace("_", " ").capitalize(), ""
-    if what in NAMES:
-        title, unit = (text.format(row=kind.name) for text in NAMES[what])
+    plain, _, features = what.partition("[")
+    if plain in NAMES:
+        title, unit = (text.format(row=kind.name) for text in NAMES[plain])
+        unit += f", on {features.rstrip(']')}" if features else ""
     own = lines.pop(key)
     held_out = lines.pop(f"metric/{name}", None) if group == "info" else None
     series = (own,) if held_out is None else _both(own, held_out)

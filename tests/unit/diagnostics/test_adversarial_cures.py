@@ -71,3 +71,8 @@ def test_what_was_left_at_a_methods_own_default_takes_the_others():
     command = adversarial_cures(config("gan", slope=0.1, critic_norm="spectral"))["mode-collapse"]
     assert "--slope 0.1" in command
     assert "--critic-norm" not in command
+
+
+def test_a_conditional_run_stays_one_under_another_method():
+    assert "--conditional" in adversarial_cures(config("gan", conditional=True))["mode-collapse"]
+    assert "--conditional" not in adversarial_cures(config("gan"))["mode-collapse"]

@@ -18,6 +18,7 @@ from pushforward.observers.findings import FindingsFile
 from pushforward.report import write_report
 from pushforward.report.facts import Facts, effort
 from pushforward.report.page import headline
+from pushforward.report.training import panels
 from pushforward.training.folder import locked
 from tests.unit.observers.test_findings import Look
 
@@ -212,3 +213,10 @@ def test_a_gan_is_headed_by_what_was_seen_of_its_samples(tmp_path):
 def test_the_page_says_of_which_weights_the_samples_are(finished_run, page):
     step = json.loads((finished_run / "model.json").read_text())["step"]
     assert f"Weights: the last, of step {step:,}" in Reader(page).words
+
+
+def test_looks_at_quality_are_named_with_their_features():
+    rows = [{"step": s, "metric/mind[efficientnet-lite0@96]": 900.0 - s} for s in range(1, 5)]
+    (panel,) = panels(rows)
+    assert panel.title == "Samples to training images: MIND"
+    assert panel.unit == "lower is better, on efficientnet-lite0@96"
