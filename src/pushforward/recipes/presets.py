@@ -38,8 +38,8 @@ GAN: dict[str, Any] = {"network": "dcgan", "width": 24, "latent_dim": 64}
 # fmt: off
 PRESETS: dict[tuple[str, str], Preset] = dict((
     #        method     sides  batch
-    _images("r3gan",    SMALL, 64, **GAN, lr=5e-4, gamma=0.5, generator_norm="none"),
-    _images("r3gan",    LARGE, 32, **GAN, lr=5e-4, gamma=2.0, generator_norm="none"),
+    _images("r3gan",    SMALL, 64, **GAN, lr=5e-4, gamma=0.5, generator_norm="batch"),
+    _images("r3gan",    LARGE, 32, **GAN, lr=5e-4, gamma=2.0, generator_norm="batch"),
     _images("wgan-gp",  SMALL, 64, **GAN, lr=2e-4, n_critic=2, ema=0.999),
     _images("wgan-gp",  LARGE, 32, **GAN, lr=2e-4, n_critic=2, ema=0.999),
     _images("gan",      SMALL, 64, **GAN, lr=2e-4, critic_norm="batch", ema=0.999),
