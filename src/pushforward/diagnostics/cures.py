@@ -52,7 +52,8 @@ def changed(given: Any, usual: Any, names: tuple[str, ...]) -> list[str]:
         value = getattr(given, name) if name in shared else None
         if value is not None and value != getattr(usual, name):
             parts = value if isinstance(value, list | tuple) else (value,)
-            words += [f"--{name.replace('_', '-')}", *map(str, parts)]
+            # A switch takes no word: `--conditional True` would be read as data named True.
+            words += [f"--{name.replace('_', '-')}", *([] if value is True else map(str, parts))]
     return words
 
 

@@ -74,5 +74,7 @@ def test_what_was_left_at_a_methods_own_default_takes_the_others():
 
 
 def test_a_conditional_run_stays_one_under_another_method():
-    assert "--conditional" in adversarial_cures(config("gan", conditional=True))["mode-collapse"]
+    run = config("gan", train={"data": "digits"}, conditional=True)
+    method, cured = typed(adversarial_cures(run)["mode-collapse"], run)
+    assert (method, cured.options.conditional, cured.train.data) == ("r3gan", True, "digits")
     assert "--conditional" not in adversarial_cures(config("gan"))["mode-collapse"]
