@@ -224,7 +224,8 @@ class Game:
     the loss is of a sigmoid of the score, which can be flat. slope: the penalty on its slope, if there is
     one.
 
-    A critic of pairs: infer gives the code that goes with each real x; that of a sample is its input.
+    A critic of pairs: infer gives the code that goes with each real x, of its label where that is known; that
+    of a sample is its input.
     """
 
     generator: nn.Module
@@ -237,14 +238,17 @@ class Game:
     threshold: float | None = None
     sigmoid: bool = False
     slope: SlopePenalty | None = None
-    infer: Callable[[Float[Tensor, "n *x"]], Float[Tensor, "n *z"]] | None = None
+    infer: Callable[[Tensor, Tensor | None], Float[Tensor, "n *z"]] | None = None
 
-    def look(self, real: Tensor, fake: Tensor, z: Tensor, clock: Clock) -> Look:
+    def look(
+        self, real: Tensor, fake: Tensor, z: Tensor, clock: Clock, *, label: Int64[Tensor, " n"] | None = None
+    ) -> Look:
         """The critic's first look at both, as in training: noisy, packed. z: the inputs that fake came from.
 
         Both have a number of rows that `critic.at_once` divides. What is to be scored high comes first.
+        label: the classes of real, where it has any.
         """
-        codes = None if self.infer is None else (self.infer(real), z)
+        codes = None if self.infer is None else (self.infer(real, label), z)
         if self.real_is_high:
             return self.critic(real, fake, clock, codes=codes)[0]
         return self.critic(fake, real, clock, codes=codes and codes[::-1])[0]
@@ -266,7 +270,7 @@ class Game:
         z: the codes that go with x, of a critic of pairs; those that `infer` gives by default. beside: real
         data to show with each x to a critic that sees several at once, at least one less than it sees.
         """
-        codes = [] if self.infer is None else [[self.infer(x) if z is None else z]]
+        codes = [] if self.infer is None else [[self.infer(x, None) if z is None else z]]
         x = self.critic.standardised(x)
         if self.critic.at_once > 1:
             assert beside is not None, "a critic of several at once needs company for each"

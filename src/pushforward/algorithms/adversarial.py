@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from pushforward.abilities import GAME, Game
@@ -177,12 +177,17 @@ class AdversarialModel(Algorithm):
         """A critic that is told the class is one of pairs: real and generated data go with the same codes."""
         return None if self.labels is None or z is None else (z, z)
 
-    def infer(self, x: Float[Tensor, "n *x"]) -> Float[Tensor, "n d"]:
-        """The class that suits each x best by the critic, as a code: for who looks on without labels."""
+    def infer(
+        self, x: Float[Tensor, "n *x"], label: Int64[Tensor, " n"] | None = None
+    ) -> Float[Tensor, "n d"]:
+        """The class of each x as a code: its label; without any, the class that suits it best by the critic.
+
+        Samples keep their own class, so only with labels can scores of x be compared with theirs.
+        """
         assert self.labels is not None
-        x = self.critic.standardised(x)
-        network = self.critic.network
-        label = network.head.by_class(network.trunk(x)).argmax(1)
+        if label is None:
+            network = self.critic.network
+            label = network.head.by_class(network.trunk(self.critic.standardised(x))).argmax(1)
         return self.labels.beside(x.new_zeros(len(x), self.latent_dim), label)
 
 

@@ -85,7 +85,10 @@ class VEEGAN(AdversarialModel):
     def games(self) -> dict[str, Game]:
         """The one of the generator and the critic of pairs, whose scores of generated ones are to be high."""
         games = super().games().items()
-        return {name: replace(game, real_is_high=False, infer=self.encode) for name, game in games}
+        return {
+            name: replace(game, real_is_high=False, infer=lambda x, label: self.encode(x))
+            for name, game in games
+        }
 
     def encode(self, x: Float[Tensor, "b *x"]) -> Float[Tensor, "b d"]:
         """F(x), the noise that the reconstructor finds in each image or point."""

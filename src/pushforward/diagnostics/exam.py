@@ -112,8 +112,10 @@ class Examiner:
         if not bool(torch.isfinite(samples).all()):
             return None
         collapse, counts, figures = self._reference.measure(samples)
-        x = real.x[shuffled(len(real), seed=1)[: SCORED_POINTS if points else SCORED_IMAGES]]
-        separation, gap, saturation, slope = _of_critic(game, to_float(x.to(device)), samples, z, clock)
+        chosen = shuffled(len(real), seed=1)[: SCORED_POINTS if points else SCORED_IMAGES]
+        separation, gap, saturation, slope = _of_critic(
+            game, rows_of(real, chosen, device), samples, z, clock
+        )
         return Exam(
             game,
             collapse,
@@ -130,16 +132,17 @@ class Examiner:
 
 
 def _of_critic(
-    game: Game, x: Tensor, samples: Tensor, z: Tensor, clock: Clock
+    game: Game, real: Batch, samples: Tensor, z: Tensor, clock: Clock
 ) -> tuple[float, float, float, judge.Lipschitz | None]:
-    n = min(len(x), len(samples))
+    n = min(len(real.x), len(samples))
     n -= n % game.critic.at_once
+    label = None if real.label is None else real.label[:n]
     with torch.no_grad():
-        look = game.look(x[:n], samples[:n], z[:n], clock)
-        real, fake = game.realness_in(look)
+        look = game.look(real.x[:n], samples[:n], z[:n], clock, label=label)
+        of_real, of_fake = game.realness_in(look)
     slope = judge.lipschitz(look.critic, *look.seen()) if look.codes is None else None
-    gap = (real.mean() - fake.mean()).item()
-    return judge.separation(real, fake), gap, judge.saturation(fake), slope
+    gap = (of_real.mean() - of_fake.mean()).item()
+    return judge.separation(of_real, of_fake), gap, judge.saturation(of_fake), slope
 
 
 def random_rows(data: Mapping[str, Dataset], batch_size: int, device: torch.device) -> Draw:
@@ -147,11 +150,15 @@ def random_rows(data: Mapping[str, Dataset], batch_size: int, device: torch.devi
 
     def draw(name: str = "data", n: int | None = None) -> Batch:
         own = data[name]
-        rows = torch.randint(len(own), (n or batch_size,))
-        label = None if own.labels is None else own.labels[rows].to(device)
-        return Batch(to_float(own.x[rows].to(device)), label, rows)
+        return rows_of(own, torch.randint(len(own), (n or batch_size,)), device)
 
     return draw
+
+
+def rows_of(data: Dataset, rows: Tensor, device: torch.device) -> Batch:
+    """These rows of the data, as a draw gives them."""
+    label = None if data.labels is None else data.labels[rows].to(device)
+    return Batch(to_float(data.x[rows].to(device)), label, rows)
 
 
 class Reference:

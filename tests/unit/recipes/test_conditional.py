@@ -10,8 +10,9 @@ import torch
 
 import pushforward
 from pushforward.cli import main
-from pushforward.core import Batch, to_float
+from pushforward.core import Batch, Clock, to_float
 from pushforward.data import load_dataset
+from pushforward.diagnostics.exam import Examiner
 from pushforward.distributions.labels import Labels
 from pushforward.errors import UserError
 from pushforward.features import train_classifier
@@ -19,7 +20,7 @@ from pushforward.networks.critic import Critic
 from pushforward.networks.projection import ProjectionHead, projecting
 from pushforward.randomness import seed_everything
 from pushforward.training.fit import fit
-from tests.runs import METHOD_NAMES, build
+from tests.runs import ADVERSARIAL, METHOD_NAMES, build, small_images
 
 CONDITIONAL = [name for name in METHOD_NAMES if name.endswith(", conditional")]
 
@@ -78,6 +79,23 @@ def test_a_step_uses_the_labels_of_the_batch(method):
     assert reports[0] != reports[1]
     with pytest.raises(UserError, match="labels"):
         fit(build(method), lambda name="data", n=None: Batch(x, None, torch.arange(8)), steps=1)
+
+
+@pytest.mark.parametrize("method", [name for name in CONDITIONAL if name in ADVERSARIAL])
+def test_samples_that_equal_the_data_are_not_told_apart(method, monkeypatch):
+    """Real images go with the classes that they have, as in training, not with those that suit them best."""
+    data, model = small_images(400), build(method).eval()
+    (embedding,) = model.critic.network.head.embed.parameters()
+    embedding.data = 50 * torch.tensor([1.0, -1.0]) * embedding.data[:, :1]  # the class decides the score
+
+    def copied(z):
+        of_class = model.labels.split(z)[1].argmax(1)
+        rows = torch.randint(200, (len(z),)) * 2 + of_class  # labels are even and odd in turn
+        return to_float(data.x[rows])
+
+    monkeypatch.setattr(model, "decode", copied)
+    exam = Examiner({"data": data}, batch_size=8).look(model, Clock(), torch.device("cpu"))
+    assert exam.separation == pytest.approx(0.5, abs=0.1)  # 128 of each
 
 
 @pytest.fixture(scope="module")
