@@ -70,7 +70,7 @@ class AdaGANRecipe(AdaGANHyperparameters):
         return MixtureModel(components)
 
     def component_recipe(self) -> Any:
-        """The components' options. Raises UserError for a method that is none, or an option it has not."""
+        """The components' options. Raises UserError for a method, or an option, that cannot be."""
         if find_method(self.component).kind == "ensemble":
             raise UserError(
                 f"`component`: {self.component} is an ensemble itself; take a method that trains one model, "
@@ -82,7 +82,13 @@ class AdaGANRecipe(AdaGANHyperparameters):
                 f"`component`: {self.component} learns from {' and '.join(streams_of(recipe))}; take a "
                 "method that learns from one set of data, such as gan"
             )
-        return validated(recipe, self.component_options, "`component_options`: ")
+        options = validated(recipe, self.component_options, "`component_options`: ")
+        if getattr(options, "conditional", False):
+            raise UserError(
+                "`component_options`: conditional, but components of a mixture are told no classes; leave it "
+                f"out, or train {self.component} alone"
+            )
+        return options
 
     def prepare_data(self, images: Dataset) -> Dataset:
         """The data as the components' method prepares them, if it does."""

@@ -4,6 +4,7 @@ import json
 import pytest
 import torch
 
+import pushforward
 from pushforward.cli.options import parse
 from pushforward.config import config_from
 from pushforward.ensembles.recipe import AdaGANRecipe
@@ -57,6 +58,7 @@ def test_it_builds_again_from_what_is_written_down():
         ({"component_options": {"hiden": 3}}, "`component_options`: hiden: .*perhaps you meant 'hidden'"),
         ({"component_options": {"hidden": "x"}}, "`component_options`: hidden: 'x'"),
         ({"component_options": {"n_critic": 0}}, "`component` gan: `n_critic`: 0; expected at least 1"),
+        ({"component_options": {"conditional": True}}, "`component_options`: conditional.*; leave it out"),
         ({"components": 0}, "`components`: 0"),
         ({"classifier_steps": 0}, "`classifier_steps`: 0"),
     ],
@@ -64,6 +66,13 @@ def test_it_builds_again_from_what_is_written_down():
 def test_mistakes_name_the_option(fields, message):
     with pytest.raises(UserError, match=message):
         AdaGANRecipe(**fields).build(SHAPE)
+
+
+def test_components_that_want_classes_are_refused_before_anything_is_written(tmp_path):
+    options = {"component_options": {**OPTIONS, "conditional": True}}
+    with pytest.raises(UserError, match="conditional"):
+        pushforward.train("adagan", data="digits", steps=1, options=options, run=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_value_without_a_name_is_refused():
