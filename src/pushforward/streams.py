@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pushforward.errors import UserError
+
 if TYPE_CHECKING:
     from pushforward.core import Algorithm
 
@@ -39,6 +41,18 @@ class Classes:
         """Those that a `model.json` tells of; None where the model is told none."""
         content = about.get("classes")
         return None if content is None else cls(tuple(content["names"]), tuple(content["shares"]))
+
+
+def check_told(recipe: Any, classes: Classes | None) -> None:
+    """Raise UserError where a recipe is `conditional` and gets no classes, or gets some and is not."""
+    conditional = getattr(recipe, "conditional", False)
+    if conditional and classes is None:
+        raise UserError(
+            "`conditional`: True, but no classes are given; call `build(shape, classes)` with a "
+            "`streams.Classes`, or leave it out"
+        )
+    if classes is not None and not conditional:
+        raise UserError("`conditional`: not set, but classes are given; set it where the method has it")
 
 
 def build(recipe: Any, shapes: Mapping[str, tuple[int, ...]], classes: Classes | None = None) -> Algorithm:

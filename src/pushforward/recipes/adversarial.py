@@ -18,7 +18,7 @@ from pushforward.networks.gan_mlp import maxout_critic, mlp_critic, mlp_generato
 from pushforward.networks.layers import AnyModule, Shape, has_batch_norm, normal_init_, normalise_spectrum_
 from pushforward.networks.projection import projecting
 from pushforward.networks.residual import residual_critic, residual_generator
-from pushforward.streams import Classes
+from pushforward.streams import Classes, check_told
 from pushforward.views import Identity, InstanceNoise, Packing, View, ViewedCritic
 
 Family = Literal["mlp", "maxout", "dcgan", "residual"]
@@ -75,6 +75,7 @@ class AdversarialRecipe(AdversarialHyperparameters):
     def build(self, shape: Shape, classes: Classes | None = None) -> AdversarialModel:
         """A freshly initialised model for points (d,) or images (channels, height, width)."""
         self.check()
+        check_told(self, classes)
         if classes is None:
             critic = self.critic(shape)
             return type(self).algorithm(generator=self.generator_network(shape), critic=critic, hyper=self)

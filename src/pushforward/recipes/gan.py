@@ -15,7 +15,7 @@ from pushforward.algorithms.wgan import WGAN, WGANHyperparameters
 from pushforward.algorithms.wgan_gp import WGANGP, WGANGPHyperparameters
 from pushforward.networks.layers import Shape
 from pushforward.recipes.adversarial import AdversarialRecipe
-from pushforward.streams import Classes
+from pushforward.streams import Classes, check_told
 
 
 @dataclass(kw_only=True)
@@ -113,6 +113,7 @@ class VEEGANRecipe(VEEGANHyperparameters, AdversarialRecipe):
     def build(self, shape: Shape, classes: Classes | None = None) -> VEEGAN:
         """A freshly initialised model, with a critic of pairs and a reconstructor; it is told no classes."""
         self.check()
+        check_told(self, classes)
         critic = self.critic(shape, codes=self.latent_dim)
         return VEEGAN(
             generator=self.generator_network(shape),

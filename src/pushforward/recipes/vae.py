@@ -10,7 +10,7 @@ from pushforward.distributions.labels import Labels
 from pushforward.errors import UserError
 from pushforward.networks.layers import Shape
 from pushforward.recipes.latent import LatentRecipe
-from pushforward.streams import Classes
+from pushforward.streams import Classes, check_told
 
 
 @dataclass(kw_only=True)
@@ -22,6 +22,7 @@ class VAERecipe(LatentRecipe, VAEHyperparameters):
 
     def build(self, shape: Shape, classes: Classes | None = None) -> VAE | ConditionalVAE:
         """A freshly initialised VAE for images of this (channels, height, width), or points (d,)."""
+        check_told(self, classes)
         if classes is not None:
             return self._conditional(shape, classes)
         encoder, decoder, likelihood = self.parts(shape, codes=2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
 
 import numpy as np
@@ -16,13 +18,25 @@ from pushforward.diagnostics.exam import Examiner
 from pushforward.distributions.labels import Labels
 from pushforward.errors import UserError
 from pushforward.features import train_classifier
+from pushforward.methods import METHODS, recipe_class
 from pushforward.networks.critic import Critic
 from pushforward.networks.projection import ProjectionHead, projecting
 from pushforward.randomness import seed_everything
 from pushforward.training.fit import fit
-from tests.runs import ADVERSARIAL, METHOD_NAMES, build, small_images
+from tests.runs import ADVERSARIAL, CLASSES, METHOD_NAMES, build, small_images
 
 CONDITIONAL = [name for name in METHOD_NAMES if name.endswith(", conditional")]
+
+
+@pytest.mark.parametrize("method", [m.name for m in METHODS.values() if m.kind == "algorithm"])
+def test_a_recipe_is_built_with_classes_where_it_is_conditional_and_only_there(method):
+    recipe = recipe_class(method)
+    if "conditional" in {field.name for field in dataclasses.fields(recipe)}:
+        with pytest.raises(UserError, match="`conditional`: True, but no classes"):
+            recipe(conditional=True).build((1, 8, 8))
+    if "classes" in inspect.signature(recipe.build).parameters:
+        with pytest.raises(UserError, match="`conditional`: not set, but classes"):
+            recipe().build((1, 8, 8), CLASSES)
 
 
 def test_the_projection_is_a_linear_head_and_an_inner_product_with_the_class():
