@@ -176,7 +176,7 @@ class EstimatorVAE(LatentVariableModel):
         name = self.hyper.chosen_estimator
         if name not in TEMPERED:
             return {}
-        info = {"temperature": torch.tensor(self.temperature, device=self.device)}
+        info = {"temperature": torch.full((), self.temperature, device=self.device)}
         if name == "gumbel-softmax":
             info |= {"elbo_relaxed": -loss, "elbo_discrete": -kl - objective.hardened().mean()}
         return info

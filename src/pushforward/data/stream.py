@@ -99,7 +99,7 @@ class Stream:
         while n > 0:  # more than one piece where the draw runs into the next epoch
             epoch, offset = divmod(start, size)
             if name not in self._epochs or self._epochs[name][0] != epoch:
-                self._epochs[name] = epoch, self._shuffle(name, epoch).to(self._device)
+                self._epochs[name] = epoch, _sent(self._shuffle(name, epoch), self._device)
             pieces.append(self._epochs[name][1][offset : offset + n])
             start, n = start + len(pieces[-1]), n - len(pieces[-1])
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
@@ -111,6 +111,13 @@ class Stream:
         if name not in self._shares:
             return order
         return _systematic(self._shares[name], generator)[order]
+
+
+def _sent(order: Tensor, device: torch.device) -> Tensor:
+    """On the device. A GPU is not waited for, as it would be by a copy from memory that is not pinned."""
+    if device.type != "cuda":
+        return order.to(device)
+    return order.pin_memory().to(device, non_blocking=True)
 
 
 def _shares(name: str, weights: Tensor, n: int) -> Tensor:

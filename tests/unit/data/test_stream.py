@@ -182,3 +182,22 @@ def test_a_weighted_stream_resumes_from_its_position_and_tells_its_rows():
 def test_weights_that_cannot_be_are_refused(w):
     with pytest.raises(UserError, match=r"weights: of 'data'.*expected 10 finite numbers of at least 0"):
         stream(weights={"data": torch.tensor(w)})
+
+
+def test_a_new_epoch_on_a_gpu_is_queued_from_pinned_memory(monkeypatch):
+    """A copy from other memory would wait for all that the GPU still has to do."""
+    sent = []
+
+    def to(tensor, device, **how):
+        sent.append((device, how, pinned[-1] is tensor))
+        return tensor
+
+    pinned = []
+    draw = stream(n=10, batch_size=4)
+    draw._device = torch.device("cuda")
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: pinned.append(tensor) or tensor)
+    monkeypatch.setattr(torch.Tensor, "to", to)
+    monkeypatch.setattr("pushforward.data.stream.to_float", lambda x: x)
+    for _ in range(5):  # two epochs
+        draw()
+    assert sent == [(torch.device("cuda"), {"non_blocking": True}, True)] * 2
