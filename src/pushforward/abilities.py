@@ -151,6 +151,15 @@ class HasBound(HasLikelihood, HasPrior, Protocol):
         ...
 
 
+@_ability("bound ln p(x) of a class", lacks="no bound on ln p(x) of a class")
+class HasBoundByClass(Protocol):
+    """Has a bound where it is told the class of each x."""
+
+    def given(self, label: Int64[Tensor, " n"]) -> HasBound:
+        """The model of n x of these classes."""
+        ...
+
+
 @_ability("infer codes", lacks="no distribution of codes")
 class HasPosterior(HasLikelihood, Protocol):
     """Has a distribution q(z|x) and a prior p(z)."""
@@ -221,11 +230,9 @@ class Game:
 
     real_is_high: whether its scores of real data are to be the higher ones. threshold: the score above which
     it takes a sample for what is to be high, by its loss; None where scores have no zero. sigmoid: whether
-    the loss is of a sigmoid of the score, which can be flat. slope: the penalty on its slope, if there is
-    one.
+    the loss is of a sigmoid of the score, which can be flat. slope: the penalty on its slope, if any.
 
-    A critic of pairs: infer gives the code that goes with each real x, of its label where that is known; that
-    of a sample is its input.
+    A critic of pairs: infer gives the code of each real x, by its label if known; a sample's is its input.
     """
 
     generator: nn.Module
@@ -240,13 +247,11 @@ class Game:
     slope: SlopePenalty | None = None
     infer: Callable[[Tensor, Tensor | None], Float[Tensor, "n *z"]] | None = None
 
-    def look(
-        self, real: Tensor, fake: Tensor, z: Tensor, clock: Clock, *, label: Int64[Tensor, " n"] | None = None
-    ) -> Look:
+    def look(self, real: Tensor, fake: Tensor, z: Tensor, clock: Clock, label: Tensor | None = None) -> Look:
         """The critic's first look at both, as in training: noisy, packed. z: the inputs that fake came from.
 
-        Both have a number of rows that `critic.at_once` divides. What is to be scored high comes first.
-        label: the classes of real, where it has any.
+        label: the class of each real one, where known. Both have a number of rows that `critic.at_once`
+        divides. What is to be scored high comes first.
         """
         codes = None if self.infer is None else (self.infer(real, label), z)
         if self.real_is_high:
@@ -293,8 +298,3 @@ def offers(thing: object, ability: type[T]) -> TypeIs[T]:
     """Whether it has every member of the Protocol, submodules included."""
     members = (m for base in ability.__mro__ if base in ABILITIES for m in ABILITIES[base].members)
     return all(getattr(thing, member, None) is not None for member in members)
-
-
-def lacking(thing: object, *abilities: type) -> type | None:
-    """The first of these abilities that it does not have; None where it has all."""
-    return next((a for a in abilities if not offers(thing, a)), None)

@@ -69,6 +69,16 @@ def check_gaussian_posterior(a, x: Tensor) -> None:
     is_float(log_var, *mu.shape)
 
 
+def check_bound_by_class(a, x: Tensor) -> None:
+    given = a.given(torch.arange(N) % 2)
+    for ability in (abilities.HasBound, abilities.HasGaussianPosterior):
+        assert abilities.offers(given, ability)
+    check_bound(given, x)
+    check_posterior(given, x)
+    check_gaussian_posterior(given, x)
+    is_float(given.decoder(given.sample_prior(2 * N)), 2 * N, *given.decoder(given.sample_prior(N)).shape[1:])
+
+
 def check_likelihood(a, x: Tensor) -> None:
     prepared = a.likelihood.prepare(x)
     if not hasattr(a, "encode") and not hasattr(a, "sample_prior"):
@@ -102,6 +112,7 @@ CHECKS: dict[type, Callable[..., None]] = {
     abilities.HasLogProb: lambda a, x: is_float(a.log_prob(x), N),
     abilities.HasLikelihood: check_likelihood,
     abilities.HasBound: check_bound,
+    abilities.HasBoundByClass: check_bound_by_class,
     abilities.HasPosterior: check_posterior,
     abilities.HasGaussianPosterior: check_gaussian_posterior,
     abilities.HasPrior: lambda a, x: is_float(a.sample_prior(N), N, a.sample_prior(1).shape[1]),

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from pushforward.algorithms.latent import LatentHyperparameters
+from pushforward.algorithms.latent import LatentHyperparameters, gaussian_log_weights
 from pushforward.core import Algorithm, Draw, Player, Steps, Update
 from pushforward.distributions import Likelihood
 from pushforward.distributions.labels import Labels
@@ -27,8 +27,8 @@ class ConditionalVAE(Algorithm):
     """encoder: (b, c + 1, h, w) -> (b, 2 latent_dim). decoder: (b, latent_dim + k) -> what the
     likelihood takes.
 
-    A code of `decode` and `sample_prior` is z with its one-hot class. It has no bound without a class,
-    so it is measured by its samples.
+    A code of `decode` and `sample_prior` is z with its one-hot class. It has a bound where it is `given`
+    the class of each image.
     """
 
     def __init__(
@@ -82,3 +82,45 @@ class ConditionalVAE(Algorithm):
     def sample(self, n: int) -> Float[Tensor, "n c h w"]:
         """n images of classes in the proportions of the training data."""
         return self.decode(self.sample_prior(n))
+
+    def given(self, label: Int[Tensor, " n"]) -> GivenClasses:
+        """The model of n images of these classes."""
+        return GivenClasses(self, label)
+
+
+class GivenClasses:
+    """p(z) p(x|z, y) and q(z|x, y) of b images whose classes y are known, in the order of their rows.
+
+    Its codes are z alone. Of several draws an image it takes (k, b, d), flattened.
+    """
+
+    def __init__(self, model: ConditionalVAE, label: Int[Tensor, " b"]) -> None:
+        self.model, self.label, self.likelihood = model, label, model.likelihood
+
+    def decoder(self, z: Float[Tensor, "n d"]) -> Tensor:
+        """What the likelihood takes, of k codes for each image."""
+        k, rest = divmod(len(z), len(self.label))
+        assert rest == 0, f"{len(z)} codes for {len(self.label)} images"
+        decoded: Tensor = self.model.decoder(self.model.labels.beside(z, self.label.repeat(k)))
+        return decoded
+
+    def sample_prior(self, n: int) -> Float[Tensor, "n d"]:
+        """z ~ N(0, 1)."""
+        return self.model.labels.split(self.model.sample_prior(n))[0]
+
+    def posterior(self, x: Float[Tensor, "b *x"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
+        """μ and ln σ² of q(z|x, y)."""
+        return self.model.posterior(x, self.label)
+
+    def divergence(self, x: Float[Tensor, "b *x"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
+        """μ, and the KL from the prior in nats per dimension."""
+        mu, log_var = self.posterior(x)
+        return mu, gaussian_kl(mu, log_var)
+
+    def sample_posterior(self, x: Float[Tensor, "b *x"]) -> Float[Tensor, "b d"]:
+        """z ~ q(z|x, y), one for each image as stored."""
+        return reparameterize(*self.posterior(self.likelihood.prepare(x)))
+
+    def log_weights(self, x: Float[Tensor, "b *x"], k: int) -> Float[Tensor, "k b"]:
+        """ln p(x, z_i|y) - ln q(z_i|x, y) for k draws, in nats."""
+        return gaussian_log_weights(self.decoder, self.likelihood, x, *self.posterior(x), k)

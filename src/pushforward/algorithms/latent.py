@@ -6,6 +6,7 @@ The papers' files add their objective: a `step`, and the players that it moves.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -124,9 +125,20 @@ class GaussianLatentModel(LatentVariableModel):
 
     def log_weights(self, x: Float[Tensor, "b c h w"], k: int) -> Float[Tensor, "k b"]:
         """ln p(x, z_i) - ln q(z_i|x) for k reparameterized draws z_i ~ q(z|x), in nats."""
-        mu, log_var = self.posterior(x)
-        x_k, mu_k, log_var_k = (t.repeat(k, *[1] * (t.ndim - 1)) for t in (x, mu, log_var))
-        z = reparameterize(mu_k, log_var_k)
-        zero = torch.zeros_like(z)
-        log_joint = self.likelihood.log_prob(self.decoder(z), x_k) + gaussian_log_prob(z, zero, zero)
-        return (log_joint - gaussian_log_prob(z, mu_k, log_var_k)).view(k, len(x))
+        return gaussian_log_weights(self.decoder, self.likelihood, x, *self.posterior(x), k)
+
+
+def gaussian_log_weights(
+    decoder: Callable[[Tensor], Tensor],
+    likelihood: Likelihood,
+    x: Float[Tensor, "b *x"],
+    mu: Float[Tensor, "b d"],
+    log_var: Float[Tensor, "b d"],
+    k: int,
+) -> Float[Tensor, "k b"]:
+    """ln p(x, z_i) - ln q(z_i|x) for k reparameterized draws of q = N(μ, σ²), in nats; p(z) = N(0, 1)."""
+    x_k, mu_k, log_var_k = (t.repeat(k, *[1] * (t.ndim - 1)) for t in (x, mu, log_var))
+    z = reparameterize(mu_k, log_var_k)
+    zero = torch.zeros_like(z)
+    log_joint = likelihood.log_prob(decoder(z), x_k) + gaussian_log_prob(z, zero, zero)
+    return (log_joint - gaussian_log_prob(z, mu_k, log_var_k)).view(k, len(x))

@@ -17,6 +17,7 @@ from pushforward.abilities import (
     Decodes,
     Encodes,
     HasBound,
+    HasBoundByClass,
     HasGaussianPosterior,
     HasLogProb,
     HasPosterior,
@@ -31,7 +32,7 @@ from pushforward.diagnostics.latent_information import latent_information
 from pushforward.diagnostics.posterior_collapse import ACTIVE_VARIANCE, active_units
 from pushforward.errors import UserError
 from pushforward.evaluation import density, images, points, stacked
-from pushforward.evaluation.likelihood import bounds
+from pushforward.evaluation.likelihood import bounds, why_not_by_class
 from pushforward.evaluation.outcome import (
     SAMPLES,
     Effort,
@@ -104,7 +105,7 @@ def evaluate(
             continue
         if not _wanted(measure, model) or (measure.cost == "costly" and cheap_only):
             continue
-        reason = _obstacle(measure, model, len(data))
+        reason = _obstacle(measure, model, data)
         if reason:
             total.skipped += [Skipped(name, reason) for name in measure.names]
             continue
@@ -141,11 +142,14 @@ def _wanted(measure: Measure, model: Model) -> bool:
     return not model.can(measure.unless) and all(map(model.can, measure.needs))
 
 
-def _obstacle(measure: Measure, model: Model, n: int) -> str:
+def _obstacle(measure: Measure, model: Model, data: Dataset) -> str:
     lacking = [ability for ability in measure.needs if not model.can(ability)]
-    if lacking:
+    by_class = measure.by_class is not None and model.can(measure.by_class)
+    if lacking and by_class and (reason := why_not_by_class(model, data)):
+        return reason
+    if lacking and not by_class:
         return f"the method '{model.about['method']}' has {ABILITIES[lacking[0]].lacks}"
-    if n < measure.least:
+    if len(data) < measure.least:
         return f"needs at least {measure.least} {model.kind.many}"
     return ""
 
@@ -225,8 +229,9 @@ def _code_use(model: Model, data: Dataset, effort: Effort) -> Outcome:
 class Measure:
     """names: the metrics it yields. needs: abilities of the model. least: images that it needs.
 
-    unless: an ability with which another measure says more. of: what it measures: models of images, of
-    points, of one named set, or of any data. cost: a "costly" one takes minutes, so the report does not run
+    unless: an ability with which another measure says more. by_class: one that does in place of needs, on
+    data with the classes that the model is told. of: what it measures: models of images, of points, of one
+    named set, or of any data. cost: a "costly" one takes minutes, so the report does not run
     it; it shows what `evaluate` kept.
     """
 
@@ -235,13 +240,17 @@ class Measure:
     run: Callable[[Model, Dataset, Effort], Outcome]
     least: int = 1
     unless: type | None = None
+    by_class: type | None = None
     of: Literal["any", "image", "point", "stacked-mnist"] = "any"
     cost: Literal["cheap", "costly"] = "cheap"
 
 
 MEASURES: Sequence[Measure] = (
     Measure(
-        ("elbo", "ln p(x)", "bits/dimension", "effective_draws", "monte_carlo_error"), (HasBound,), bounds
+        ("elbo", "ln p(x)", "bits/dimension", "effective_draws", "monte_carlo_error"),
+        (HasBound,),
+        bounds,
+        by_class=HasBoundByClass,
     ),
     Measure(("log_prob",), (HasLogProb,), density.of_points, unless=HasBound, of="point"),
     Measure(

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from pushforward.abilities import HasBound
+from pushforward.abilities import HasBound, HasBoundByClass
 from pushforward.data import Dataset
 from pushforward.data.kinds import Kind
 from pushforward.distributions.likelihood import counting_levels
@@ -24,10 +24,11 @@ FEW_DRAWS = 2
 
 def bounds(model: Model, data: Dataset, effort: Effort) -> Outcome:
     """ELBO and ln p(x); with "iwae" from the same draws, so that one never exceeds the other."""
-    algorithm = model.ability(HasBound)
-    likelihood, counted = algorithm.likelihood, len(model.shape) == 3
-    elbos, estimates, masses = [], [], []
+    counted = len(model.shape) == 3
+    elbos, estimates, masses, done = [], [], [], 0
     for x in chunks(model, data.x, effort.decodings):
+        algorithm = _bounded(model, data, slice(done, done + len(x)))
+        likelihood, done = algorithm.likelihood, done + len(x)
         x = likelihood.prepare(x)
         log_weights, estimate = _estimated(algorithm, x, effort)
         elbos.append(log_weights.mean(0).cpu())
@@ -37,8 +38,10 @@ def bounds(model: Model, data: Dataset, effort: Effort) -> Outcome:
                 estimate = _estimated(algorithm, x, effort)[1]
         masses.append(estimate)
     outcome = Outcome([mean_metric("elbo", torch.cat(elbos), model.kind.per("nats"), higher_is_better=True)])
+    if not model.can(HasBound):
+        outcome.notes.append(f"bounds and bits are of ln p(x|y): of each {model.kind.name} given its class")
     names = (effort.name, "bits/dimension", "effective_draws", "monte_carlo_error")
-    if getattr(algorithm.likelihood, "binarization", "") == "none" and _grey(data.x):
+    if getattr(likelihood, "binarization", "") == "none" and _grey(data.x):
         reason = "cross-entropy on grey pixels is no likelihood; train with `binarization` dynamic"
         outcome.skipped += [Skipped(name, reason) for name in names]
         return outcome
@@ -48,6 +51,27 @@ def bounds(model: Model, data: Dataset, effort: Effort) -> Outcome:
     else:
         outcome.skipped.append(Skipped("bits/dimension", "points have no levels to be counted in bits"))
     return outcome
+
+
+def why_not_by_class(model: Model, data: Dataset) -> str:
+    """Why the bound of a model that is told classes cannot be had on these data; "" where it can."""
+    if data.labels is None or data.classes is None:
+        return "the bound of a conditional model is of images whose class is known, and these have no labels"
+    strange = [data.classes[i] for i in data.labels.unique().tolist() if data.classes[i] not in model.classes]
+    if not strange:
+        return ""
+    known = ", ".join(model.classes)
+    return f"the data have the class '{strange[0]}', of which the model was not told; it knows {known}"
+
+
+def _bounded(model: Model, data: Dataset, rows: slice) -> HasBound:
+    """What has the bound on these rows: the model, or a conditional one with their classes, known by name."""
+    if model.can(HasBound):
+        return model.ability(HasBound)
+    assert data.labels is not None
+    assert data.classes is not None
+    own = [model.classes.index(data.classes[i]) for i in data.labels[rows].tolist()]
+    return model.ability(HasBoundByClass).given(torch.tensor(own, device=model.device))
 
 
 def _estimated(algorithm: HasBound, x: Tensor, effort: Effort) -> tuple[Tensor, LikelihoodEstimate]:

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pushforward.abilities import HasBound, HasGaussianPosterior, offers
+from pushforward.abilities import HasBound, HasBoundByClass, HasGaussianPosterior, offers
 from pushforward.errors import UserError
 from pushforward.objectives.annealing import Annealing, annealed_estimate
 from pushforward.objectives.bounds import LikelihoodEstimate, decoder_log_likelihood, summarize_weights
@@ -36,6 +36,8 @@ def draws_of(method: Rung, k: int | None) -> int:
 
 def check_rung(algorithm: object, rung: Rung) -> None:
     """Raise UserError for annealing through codes that are not Gaussian."""
+    if offers(algorithm, HasBoundByClass):
+        return  # it is asked again of the model that it is with the classes
     if rung == "ais" and not offers(algorithm, HasGaussianPosterior):
         raise UserError(
             "likelihood: 'ais' moves through Gaussian codes, which this model has not; take 'iwae' or 'prior'"
