@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -38,18 +39,27 @@ def bounds(model: Model, data: Dataset, effort: Effort) -> Outcome:
                 estimate = _estimated(algorithm, x, effort)[1]
         masses.append(estimate)
     outcome = Outcome([mean_metric("elbo", torch.cat(elbos), model.kind.per("nats"), higher_is_better=True)])
-    if not model.can(HasBound):
-        outcome.notes.append(f"bounds and bits are of ln p(x|y): of each {model.kind.name} given its class")
     names = (effort.name, "bits/dimension", "effective_draws", "monte_carlo_error")
     if getattr(likelihood, "binarization", "") == "none" and _grey(data.x):
         reason = "cross-entropy on grey pixels is no likelihood; train with `binarization` dynamic"
         outcome.skipped += [Skipped(name, reason) for name in names]
-        return outcome
+        return _of_what(outcome, model, effort)
     _tell(outcome, joined(estimates), effort, model.kind)
     if counted:
         outcome.metrics.insert(2, bits(joined(masses).value, model))
     else:
         outcome.skipped.append(Skipped("bits/dimension", "points have no levels to be counted in bits"))
+    return _of_what(outcome, model, effort)
+
+
+def _of_what(outcome: Outcome, model: Model, effort: Effort) -> Outcome:
+    """The same; of a conditional model its figures say that they are of ln p(x|y), wherever they stand."""
+    if not model.can(HasBound):
+        of_class = ("elbo", effort.name, "bits/dimension")
+        outcome.metrics = [
+            replace(m, unit=f"{m.unit} by class") if m.name in of_class else m for m in outcome.metrics
+        ]
+        outcome.notes.append(f"by class: of ln p(x|y), given the true class of each {model.kind.name}")
     return outcome
 
 

@@ -69,7 +69,8 @@ def test_with_the_exact_posterior_the_bounds_are_the_likelihood_of_the_true_clas
     for name in ("elbo", "iwae-5" if likelihood == "iwae" else "ais-3"):
         assert result.find(name).value == pytest.approx(exact(LABELS), rel=1e-5)
     assert exact(1 - LABELS) != pytest.approx(exact(LABELS), rel=1e-2)
-    assert any("given its class" in note for note in result.notes)
+    of_class = {m.name for m in result.metrics if m.unit.endswith(" by class")}
+    assert of_class == {"elbo", name, "bits/dimension"}
 
 
 def test_draws_from_the_prior_are_of_the_true_class(model):
