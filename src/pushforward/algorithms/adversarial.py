@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 import torch
 from jaxtyping import Float, Int64
@@ -203,12 +203,15 @@ def critic_step(
 ) -> Steps:
     """One step of a critic, for `yield from`: its loss by views, its penalties, and what views learn of it.
 
+    penalties: of the method, beside those that its critic has by itself.
     loss: of real scores and fake scores. info: what to report of the loss, without the penalties; these are
     reported by their own names. others: losses of players that move at once. player: whose module the critic
     is. prefix: before all names that are reported, where a method has several critics.
     """
     terms = critic_terms(looks, loss)
     total, report = terms, dict(info(terms))
+    everywhere = cast("list[Penalty]", list(looks[0].source.penalties))
+    penalties = [*penalties, *everywhere]
     for penalty in penalties:
         values = penalty(looks)
         total = total + penalty.weight * sum(values.values())
@@ -231,7 +234,7 @@ def critic_terms(looks: Sequence[Look], loss: Callable[..., Tensor]) -> Tensor:
 
 def generator_terms(looks: Sequence[Look], loss: Callable[[Tensor], Tensor]) -> Tensor:
     """Σ over views of weight_generator · loss(fake scores)."""
-    weights = [look.view.weight_generator for look in looks]
+    weights = [look.weight_generator for look in looks]
     return weighted_sum(weights, (loss(look.fake_scores) for look in looks))
 
 

@@ -140,7 +140,7 @@ class R3GAN(AdversarialModel):
         with torch.no_grad():
             references = [look.fake_scores for look in self.judged(batch.x, z)]
         looks = self.judged(fake, z)
-        weights = [look.view.weight_generator for look in looks]
+        weights = [look.weight_generator for look in looks]
         scores = [look.fake_scores for look in looks]
         return weighted_sum(weights, map(relativistic_generator, references, scores))
 

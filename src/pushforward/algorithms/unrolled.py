@@ -117,5 +117,5 @@ class UnrolledGAN(AdversarialModel):
 
 def value(looks: Sequence[Look]) -> Tensor:
     """E ln D(x) + E ln(1 - D(G(z))), the whole of it, as the generator weighs its views."""
-    weights = [look.view.weight_generator for look in looks]
+    weights = [look.weight_generator for look in looks]
     return weighted_sum(weights, (-minimax_critic(*look.pair()) for look in looks))

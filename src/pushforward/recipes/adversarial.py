@@ -18,6 +18,7 @@ from pushforward.networks.gan_mlp import maxout_critic, mlp_critic, mlp_generato
 from pushforward.networks.layers import AnyModule, Shape, has_batch_norm, normal_init_, normalise_spectrum_
 from pushforward.networks.projection import projecting
 from pushforward.networks.residual import residual_critic, residual_generator
+from pushforward.recipes.augment import AugmentOptions
 from pushforward.streams import Classes, check_told
 from pushforward.views import Identity, InstanceNoise, Packing, View, ViewedCritic
 
@@ -25,7 +26,7 @@ Family = Literal["mlp", "maxout", "dcgan", "residual"]
 
 
 @dataclass(kw_only=True)
-class AdversarialRecipe(AdversarialHyperparameters):
+class AdversarialRecipe(AugmentOptions, AdversarialHyperparameters):
     """Options of every method with a generator and a critic."""
 
     network: Literal["auto", "mlp", "maxout", "dcgan", "residual"] = "auto"
@@ -89,6 +90,7 @@ class AdversarialRecipe(AdversarialHyperparameters):
     def check(self) -> None:
         """Raise UserError at the first value that cannot be."""
         super().check()
+        self.check_augment()
         if self.pack < 1 or self.width < 1:
             name, value = ("pack", self.pack) if self.pack < 1 else ("width", self.width)
             raise UserError(f"`{name}`: {value}; expected at least 1")
@@ -119,16 +121,25 @@ class AdversarialRecipe(AdversarialHyperparameters):
         network = self.critic_network(shape, codes=codes)
         if classes:
             network = projecting(network, classes)
-        critic = self._initialised(ViewedCritic(network, self.views(network), standard=standard_of(shape)))
+        critic = self._initialised(
+            ViewedCritic(
+                network, self.views(network, shape), standard=standard_of(shape), sampled=self.sampled
+            )
+        )
         return normalise_spectrum_(critic) if self.critic_norm == "spectral" else critic
 
-    def views(self, network: Critic) -> list[View]:
-        """What the critic sees: the data as they are or with noise, packed or not.
+    def views(self, network: Critic, shape: Shape) -> list[View]:
+        """What the critic sees: the data as they are, with noise or augmented, packed or not.
 
         network: the critic's, of which a view may ask `new_head()`.
         """
-        view = InstanceNoise(self.noise, until=self.noise_until) if self.noise else Identity()
-        return [view if self.pack == 1 else Packing(view, self.pack)]
+        if self.augment != "none":
+            if self.noise:
+                raise UserError(f"`noise`: {self.noise}, and `augment`: {self.augment}; take one of the two")
+            views = self.augmented(network, shape)
+        else:
+            views = [InstanceNoise(self.noise, until=self.noise_until) if self.noise else Identity()]
+        return views if self.pack == 1 else [Packing(view, self.pack) for view in views]
 
     def generator_network(self, shape: Shape, *, inputs: int | None = None) -> nn.Module:
         """(b, latent_dim) -> (b, *shape). inputs: how many numbers it takes instead."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from pushforward.core import Clock
 from pushforward.distributions.standard import Standard
+from pushforward.errors import UserError
 from pushforward.networks.layers import has_batch_norm
 from pushforward.views.view import Identity, View
 
@@ -24,6 +26,7 @@ class Look:
 
     real, fake: what the critic saw; real is None, and so are its scores, where only fakes were shown.
     codes: those of real and of fake, for a critic of pairs. source: the critic that looked; clock: when.
+    scale: of the view's weights, where it stands for others that were not shown this time.
     """
 
     view: View
@@ -34,6 +37,17 @@ class Look:
     codes: Codes | None
     source: ViewedCritic
     clock: Clock
+    scale: float = 1.0
+
+    @property
+    def weight_critic(self) -> float:
+        """Of this look's loss in the critic's."""
+        return self.scale * self.view.weight_critic
+
+    @property
+    def weight_generator(self) -> float:
+        """Of this look's loss in the generator's."""
+        return self.scale * self.view.weight_generator
 
     def pair(self) -> tuple[Tensor, Tensor]:
         """Scores of real and fake."""
@@ -56,16 +70,31 @@ class ViewedCritic(nn.Module):
     network: (b, *x) -> (b, 1) logits, or (b, *x), (b, d) -> (b, 1) for pairs with codes. Where a view has a
     head of its own, the network offers `trunk` and `head`. Everything is scored in one pass, except by
     BatchNorm, whose statistics must not mix real and fake. standard: of points in units of their own; views,
-    penalties and the network see standardised points.
+    penalties and the network see standardised points. penalties: modules that are `Penalty`s too; every
+    critic's step adds them to the method's own. sampled: how many of the views after the first are shown in a
+    training step, each as often as the others and weighed for all of them; None for all.
     """
 
     def __init__(
-        self, network: nn.Module, views: Sequence[View] = (), *, standard: Standard | None = None
+        self,
+        network: nn.Module,
+        views: Sequence[View] = (),
+        *,
+        standard: Standard | None = None,
+        penalties: Sequence[nn.Module] = (),
+        sampled: int | None = None,
     ) -> None:
         super().__init__()
         self.standard = standard
         self.network: Any = network  # one with a trunk and a head where views have their own
         self.views = nn.ModuleList(views or [Identity()])
+        self.penalties = nn.ModuleList(penalties)
+        if sampled is not None and not 1 <= sampled < len(self.views):
+            raise UserError(
+                f"`sampled`: {sampled} of {len(self.views) - 1} views beside the first; expected at least 1 "
+                "and no more than there are"
+            )
+        self.sampled = sampled
         self.has_batch_norm = has_batch_norm(self)
 
     @property
@@ -92,23 +121,36 @@ class ViewedCritic(nn.Module):
         codes: those that go with real and with fake, for a network of pairs. differentiable: make what the
         critic sees require a gradient, for penalties.
         """
-        views = self._views()
-        seen = [
-            [_leaf(view(self.standardised(x), clock), differentiable) for x in (real, fake) if x is not None]
-            for view in views
-        ]
+        views, scale = self._shown(clock)
+        real = None if real is None else self.standardised(real)
+        fake = self.standardised(fake)
+        shown = [view.show(real, fake, clock) for view in views]
+        seen = [[_leaf(x, differentiable) for x in pair if x is not None] for pair in shown]
         sides = len(seen[0])
         columns = [[x for parts in seen for x in parts]]
         if codes is not None:
-            columns.append(list(codes[-sides:]) * len(views))
+            rows = list(codes[-sides:]) * len(views)
+            columns.append([z[: len(x)] for z, x in zip(rows, columns[0], strict=True)])
         scores = self.score([view for view in views for _ in range(sides)], *columns)
         looks = []
         for i, (view, parts) in enumerate(zip(views, seen, strict=True)):
             # A mean of scores in bfloat16 would have three digits, and a distance is the difference of two.
             wide = [s.to(torch.promote_types(s.dtype, torch.float32)) for s in scores[i * sides :][:sides]]
             of_real = (parts[0], wide[0]) if sides == 2 else (None, None)
-            looks.append(Look(view, of_real[0], parts[-1], of_real[1], wide[-1], codes, self, clock))
+            own = 1.0 if i == 0 else scale
+            looks.append(Look(view, of_real[0], parts[-1], of_real[1], wide[-1], codes, self, clock, own))
         return looks
+
+    def _shown(self, clock: Clock) -> tuple[list[View], float]:
+        """The views of this training step, and the factor of the weights of those that were drawn.
+
+        They follow from the step alone: all that looks in it sees by the same views, in each process.
+        """
+        first, *others = self._views()
+        if self.sampled is None or self.sampled == len(others):
+            return [first, *others], 1.0
+        drawn = sorted(random.Random(clock.step).sample(range(len(others)), self.sampled))
+        return [first, *(others[i] for i in drawn)], len(others) / self.sampled
 
     def standardised(self, x: Tensor) -> Tensor:
         """Points in the data's units as the network takes them; images as they are."""
@@ -157,13 +199,13 @@ def score_all(looks: Sequence[Look], x: Sequence[Tensor], codes: Codes | None = 
 
     codes: of a critic of pairs; the first goes with each x.
     """
-    beside = [] if codes is None else [[codes[0]] * len(x)]
+    beside = [] if codes is None else [[codes[0][: len(some)] for some in x]]
     return looks[0].source.score([look.view for look in looks], x, *beside)
 
 
 def weighed(looks: Iterable[Look], values: Iterable[Tensor]) -> Tensor:
     """Σ over looks of weight_critic · value."""
-    return weighted_sum([look.view.weight_critic for look in looks], values)
+    return weighted_sum([look.weight_critic for look in looks], values)
 
 
 def weighted_sum(weights: Iterable[float], values: Iterable[Tensor]) -> Tensor:

@@ -48,6 +48,13 @@ class View(nn.Module, Learner, ABC):
         """(b, *x) -> what the critic sees, differentiable in x. clock: where the run is, for what is
         annealed."""
 
+    def show(self, real: Tensor | None, fake: Tensor, clock: Clock) -> tuple[Tensor | None, Tensor]:
+        """What the critic sees of both sides; real is None where only fakes are shown.
+
+        Each by itself, unless a view says otherwise, such as one that passes some fakes off as real.
+        """
+        return None if real is None else self(real, clock), self(fake, clock)
+
     def statistics(self, real: Tensor, fake: Tensor) -> Mapping[str, Tensor]:
         """What it has to know of a critic's step: means over the batch, floating, of any shape.
 

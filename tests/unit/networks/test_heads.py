@@ -65,14 +65,14 @@ class Mirror(View):
 class Mirrored(GANRecipe):
     """A recipe one of whose views has a head of its own."""
 
-    def views(self, network: Critic) -> list[View]:
-        return [*super().views(network), Mirror(head=network.new_head())]
+    def views(self, network: Critic, shape: Shape) -> list[View]:
+        return [*super().views(network, shape), Mirror(head=network.new_head())]
 
 
 @dataclass(kw_only=True)
 class MirroredPairs(VEEGANRecipe):
-    def views(self, network: Critic) -> list[View]:
-        return [*super().views(network), Mirror(head=network.new_head())]
+    def views(self, network: Critic, shape: Shape) -> list[View]:
+        return [*super().views(network, shape), Mirror(head=network.new_head())]
 
 
 @pytest.mark.parametrize("recipe", [Mirrored, MirroredPairs])
