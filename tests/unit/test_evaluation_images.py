@@ -4,36 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
 
-from pushforward.core import Algorithm, to_float
 from pushforward.data import Dataset, load_dataset
 from pushforward.errors import UserError
 from pushforward.evaluation import evaluate, images
 from pushforward.models.inversion import invert
 from pushforward.models.model import Model
 from tests.runs import build
+from tests.stubs import Player
 
 SHAPE = (1, 8, 8)
-
-
-class Player(Algorithm):
-    """Draws rows of a set that it is given, one after another."""
-
-    def __init__(self, rows: torch.Tensor):
-        super().__init__()
-        self.rows = nn.Parameter(to_float(rows), requires_grad=False)
-        self.at = 0
-
-    def players(self):
-        return {}
-
-    def step(self, draw):
-        yield from ()
-
-    def sample(self, n):
-        self.at += n
-        return self.rows[(torch.arange(n) + self.at) % len(self.rows)]
 
 
 def model_of(rows: torch.Tensor, seen: tuple[str, ...] = ()) -> Model:

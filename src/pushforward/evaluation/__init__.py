@@ -271,6 +271,7 @@ MEASURES: Sequence[Measure] = (
     Measure(stacked.MODES, (Samples,), stacked.modes, of=stacked.STACKED, cost="costly"),
     Measure(("sliced_wasserstein",), (Samples,), points.distance, least=2, of="point"),
     Measure(("sharpness",), (Samples,), images.edges, of="image"),
+    Measure(images.LEAK, (Samples,), images.leak, of="image", cost="costly"),
     Measure(images.DISTANCES, (Samples,), images.distances, of="image", cost="costly"),
     Measure(images.CLASSES, (Samples,), images.classes, of="image", cost="costly"),
     Measure(("inversion_error",), (Decodes, HasPrior), images.inversion, of="image", cost="costly"),

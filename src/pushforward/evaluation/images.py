@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pushforward.core import to_float, to_uint8
 from pushforward.data import Dataset
+from pushforward.diagnostics.leak import enough, shown_transforms, train_leak_meter
 from pushforward.errors import UserError
 from pushforward.evaluation.outcome import Effort, Metric, Outcome, Skipped, mean_metric
 from pushforward.features import (
@@ -33,6 +34,7 @@ DISTANCES = tuple(name for measure in MEASURES for name in measure.names)
 TRANSPORT = ("sinkhorn[pixels]",)
 ITERATIONS = 3000  # of Sinkhorn's; samples that are all the same need the most
 CLASSES = ("class_entropy", "class_kl")
+LEAK = ("leak",)
 
 
 def distances(model: Model, data: Dataset, effort: Effort) -> Outcome:
@@ -115,6 +117,36 @@ def edges(model: Model, data: Dataset, effort: Effort) -> Outcome:
     real = sharpness(to_float(_some(effort.reference, 1000).x)).mean().item()
     made = sharpness(model.sample(min(effort.samples, 500), seed=effort.seed))
     return Outcome([mean_metric("sharpness", made, "Laplacian²", floor=real)])
+
+
+def leak(model: Model, data: Dataset, effort: Effort) -> Outcome:
+    """The share of samples that look transformed, of a model whose critic saw transforms."""
+    transforms = shown_transforms(model.algorithm)
+    if not transforms:
+        return Outcome()
+    if effort.train is None or not enough(effort.train):
+        had = "none" if effort.train is None else f"{len(effort.train)}"
+        reason = f"needs training images to learn from what transformed ones look like; there are {had}"
+        return Outcome(skipped=[Skipped(LEAK[0], reason)])
+    meter = train_leak_meter(effort.train, transforms)
+    told = meter(model.sample(min(effort.samples, 2000), seed=effort.seed).float())
+    real = meter(to_float(_some(effort.reference, 2000).x))
+    outcome = Outcome(
+        [
+            Metric(
+                name=LEAK[0],
+                value=told.value,
+                ci95=max(told.high - told.value, told.value - told.low),
+                floor=real.value,
+                unit="share",
+                higher_is_better=False,
+                features="classifier",
+            )
+        ]
+    )
+    names = ", ".join(transform.name for transform in transforms)
+    outcome.notes.append(f"leak: samples that a classifier takes for transformed by {names}")
+    return outcome
 
 
 def classes(model: Model, data: Dataset, effort: Effort) -> Outcome:

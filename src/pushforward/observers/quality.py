@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from pushforward.abilities import Samples, offers
 from pushforward.core import Clock, Observation, Observer, Selector, Snapshot, to_uint8
 from pushforward.data import Dataset
+from pushforward.diagnostics.leak import diagnose_leak, enough, train_leak_meter
 from pushforward.features import cached_features, find_extractor, judge
 from pushforward.metrics import mind, probabilistic
+from pushforward.views.transforms import Transform
 
 LOOKED_AT = 1000  # samples, and as many training images
 LEAST = 50
+LIKE_DATA = 0.1  # P-precision
 
 
 class Quality(Observer):
     """MIND, P-precision and P-recall of 1,000 samples against as many training images, on features that the
     model has not seen. Held-out images are left for `evaluate`, since the best weights are chosen by this.
 
-    data: the training images, at least 50.
+    data: the training images, at least 50. transforms: of the critic's views, if any: then it says, too, what
+    share of samples looks transformed, beside that of real images.
     """
 
     name = "quality"
 
-    def __init__(self, data: Dataset, *, every: int, seen: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        data: Dataset,
+        *,
+        every: int,
+        seen: tuple[str, ...] = (),
+        transforms: Sequence[Transform] = (),
+    ) -> None:
         self.every = every
         order = torch.randperm(len(data), generator=torch.Generator().manual_seed(0))
         self.data = data.subset(order[:LOOKED_AT])
+        self._leak = train_leak_meter(data, transforms) if every and transforms and enough(data) else None
         self.features = judge(seen)[0]
         self._extractor = None if not self.every else find_extractor(self.features, data.shape)
 
@@ -62,4 +76,11 @@ class Quality(Observer):
             "p_precision": soft.precision,
             "p_recall": soft.recall,
         }
-        return Observation({f"{key}[{self._name}]": value for key, value in figures.items()})
+        told = {f"{key}[{self._name}]": value for key, value in figures.items()}
+        if self._leak is None:
+            return Observation(told)
+        leak, usual = self._leak(made), self._leak.real
+        # What looks like no data at all looks like nothing transformed either.
+        found = diagnose_leak(leak, usual) if soft.precision >= LIKE_DATA else None
+        told |= {"leak": leak.value, "leak_real": usual.value}
+        return Observation(told, [] if found is None else [found])

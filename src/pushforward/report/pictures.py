@@ -17,6 +17,7 @@ from pushforward.metrics.pixels import mean_squared_error
 from pushforward.models.latents import Codes, codes, plane, traverse
 from pushforward.models.model import Model
 from pushforward.report import svg
+from pushforward.report.copies import Neighbours, nearest_pairs
 from pushforward.report.facts import Facts, affordable
 from pushforward.report.film import Frame, film
 from pushforward.report.inline import tiles
@@ -198,6 +199,7 @@ class Pictures:
     bars: Bars | None = None
     map: LatentMap | None = None
     cloud: Cloud | None = None
+    copies: Sequence[Neighbours] = ()
 
     @property
     def error_range(self) -> str:
@@ -230,6 +232,7 @@ def take(facts: Facts) -> Pictures:
         plane=decoded_plane(model, found) if found else None,
         bars=kl_bars(evaluation),
         map=latent_map(found, shown) if found else None,
+        copies=nearest_pairs(model, data.train.x),
     )
 
 

@@ -17,6 +17,7 @@ from pushforward.core import Algorithm, Clock, Finding, Observer
 from pushforward.data import Dataset, Stream
 from pushforward.data.kinds import Kind
 from pushforward.diagnostics.cures import collapse_cure
+from pushforward.diagnostics.leak import shown_transforms
 from pushforward.distributions.standard import adopt
 from pushforward.errors import UserError, did_you_mean
 from pushforward.files import write_durably
@@ -202,11 +203,16 @@ class Run:
         images = offers(algorithm, Samples) and len(data.shape) == 3 and len(data) >= quality.LEAST
         if not images or algorithm.selector or self.weights is not None:
             return 0
-        seen = algorithm.features_seen
-        every = spaced(self.trainer, steps, lambda: quality.Quality(data, every=1, seen=seen))
+        every = spaced(self.trainer, steps, lambda: self._quality(data, 1))
         if every:
             self.progress.say(f"quality every {every:,} steps, in 5 % of the time; the best weights in best/")
         return every
+
+    def _quality(self, data: Dataset, every: int) -> quality.Quality:
+        """What looks at samples of images, on features and by transforms that suit the model."""
+        algorithm = self.trainer.algorithm
+        transforms = shown_transforms(algorithm)
+        return quality.Quality(data, every=every, seen=algorithm.features_seen, transforms=transforms)
 
     def _observers(self, steps: int) -> list[Observer]:
         every = self.config.train.sample_every
@@ -227,7 +233,7 @@ class Run:
             )
         look = self.config.train.evaluate_every
         if look and offers(algorithm, Samples) and len(first.shape) == 3 and len(first) >= quality.LEAST:
-            observers.append(quality.Quality(first, every=look, seen=algorithm.features_seen))
+            observers.append(self._quality(first, look))
         observers += adversarial_observers(
             algorithm, self.data.train, self.config, steps=steps, weighted=self.weights is not None
         )

@@ -6,12 +6,13 @@ NeurIPS 2018, section 3: a critic that sees m samples at once sees that they are
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
 from pushforward.core import Clock
 from pushforward.errors import UserError
+from pushforward.views.transforms import Transform
 from pushforward.views.view import View
 
 
@@ -35,6 +36,11 @@ class Packing(View):
         """(b, c, *s) -> (b / m, m c, *s). Raises UserError where m does not divide b."""
         self.check_batch(len(x))
         return self.view(x, clock).reshape(len(x) // self.m, self.m * x.shape[1], *x.shape[2:])
+
+    @property
+    def leaks_as(self) -> Sequence[Transform]:
+        """The wrapped view's."""
+        return self.view.leaks_as
 
     def statistics(self, real: Tensor, fake: Tensor) -> Mapping[str, Tensor]:
         """The wrapped view's."""

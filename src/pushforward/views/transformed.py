@@ -16,6 +16,7 @@ Deviations from the paper:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -33,6 +34,11 @@ class Transformed(View):
     ) -> None:
         super().__init__(weight_critic=weight, weight_generator=weight, head=head)
         self.transform, self.share = transform, share
+
+    @property
+    def leaks_as(self) -> Sequence[Transform]:
+        """The transform."""
+        return (self.transform,)
 
     def forward(self, x: Tensor, clock: Clock) -> Tensor:
         """T of the first rows, which are as random as any."""

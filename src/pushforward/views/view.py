@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
 from pushforward.core import Clock
+from pushforward.views.transforms import Transform
 
 
 class Learner:
@@ -42,6 +43,11 @@ class View(nn.Module, Learner, ABC):
         self.weight_critic = weight_critic
         self.weight_generator = weight_generator
         self.head = head
+
+    @property
+    def leaks_as(self) -> Sequence[Transform]:
+        """Transforms by which samples would show that they learned the view instead of the data."""
+        return ()
 
     @abstractmethod
     def forward(self, x: Tensor, clock: Clock) -> Tensor:

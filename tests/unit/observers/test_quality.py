@@ -9,30 +9,12 @@ import pytest
 import torch
 
 from pushforward.cli import main
-from pushforward.core import Algorithm, Clock, Snapshot, to_float
+from pushforward.core import Algorithm, Clock, Snapshot
 from pushforward.data import Dataset, load_dataset
 from pushforward.observers import quality
 from pushforward.observers.quality import Quality
 from pushforward.runs import looks
-
-
-class Copies(Algorithm):
-    """Gives images back, or noise."""
-
-    def __init__(self, x: torch.Tensor, noise: float = 0.0):
-        super().__init__()
-        self.x, self.noise, self.at = to_float(x), noise, 0
-
-    def players(self):
-        return {}
-
-    def step(self, draw):
-        yield from ()
-
-    def sample(self, n):
-        self.at += n
-        rows = (torch.arange(n) + self.at) % len(self.x)
-        return self.x[rows] + self.noise * torch.randn(n, *self.x.shape[1:])
+from tests.stubs import Player
 
 
 def look(model: Algorithm, data: Dataset, tmp_path) -> dict[str, float]:
@@ -43,10 +25,10 @@ def look(model: Algorithm, data: Dataset, tmp_path) -> dict[str, float]:
 
 def test_real_images_beat_noisy_ones_and_what_is_not_finite_says_nothing(cache, tmp_path):
     data = load_dataset("digits").subset(range(200))
-    real, noisy = (look(Copies(data.x, noise), data, tmp_path) for noise in (0.0, 0.5))
+    real, noisy = (look(Player(data.x, noise), data, tmp_path) for noise in (0.0, 0.5))
     assert real["mind"] < 0.1 * noisy["mind"]
     assert real["p_precision"] > noisy["p_precision"]
-    assert look(Copies(data.x, float("nan")), data, tmp_path) == {}
+    assert look(Player(data.x, float("nan")), data, tmp_path) == {}
 
 
 def test_it_looks_every_so_often_and_at_the_end(cache):
