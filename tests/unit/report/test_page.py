@@ -22,7 +22,7 @@ from pushforward.report.training import panels
 from pushforward.training.folder import locked
 from tests.unit.observers.test_findings import Look
 
-AFTER = ["training", "reconstructions", "latent", "measurements", "data", "reproduce", "run"]
+AFTER = ["training", "reconstructions", "nearest", "latent", "measurements", "data", "reproduce", "run"]
 SECTIONS = ["samples", *AFTER]
 VOID = {"meta", "img", "link", "br", "hr", "input", "use", "path", "rect"}
 
