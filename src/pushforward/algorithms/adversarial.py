@@ -216,6 +216,8 @@ def critic_step(
         values = penalty(looks)
         total = total + penalty.weight * sum(values.values())
         report |= values
+    for look in looks:
+        report |= look.view.report()
     learning: list[tuple[Learner, Mapping[str, Tensor]]] = [
         (look.view, look.view.statistics(*(s.detach() for s in look.pair()))) for look in looks
     ]

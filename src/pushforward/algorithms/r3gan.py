@@ -138,7 +138,7 @@ class R3GAN(AdversarialModel):
         z = self.inputs(batch)
         fake = self.generate_from(z)
         with torch.no_grad():
-            references = [look.fake_scores for look in self.judged(batch.x, z)]
+            references = self.critic.score_real(batch.x, self.clock, codes=None if self.labels is None else z)
         looks = self.judged(fake, z)
         weights = [look.weight_generator for look in looks]
         scores = [look.fake_scores for look in looks]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pushforward.errors import UserError
 from pushforward.networks.critic import Critic
 from pushforward.networks.layers import Shape
 from pushforward.views import Identity, View
+from pushforward.views.ada import ADA
+from pushforward.views.apa import PseudoReal
+from pushforward.views.classical import Classical
+from pushforward.views.diffaugment import DiffAugment
 from pushforward.views.transformed import Transformed
 from pushforward.views.transforms import transforms_of
 
+Adapts = Literal["by zero", "by pairs", "never"]
 Kind = Literal["rotation", "flip", "fliprot", "translation", "crop"]
 
 
@@ -19,9 +24,25 @@ Kind = Literal["rotation", "flip", "fliprot", "translation", "crop"]
 class AugmentOptions:
     """Options of every adversarial method for few images."""
 
-    augment: Literal["none", "dag", "dag-single"] = "none"
-    """What the critic sees of images instead of themselves. dag: each transform by a head of its own (Tran et
-    al. 2020); dag-single: all transforms by one head, the paper's weaker variant."""
+    augment: Literal["none", "da", "diffaugment", "ada", "apa", "dag", "dag-single"] = "none"
+    """What the critic sees of images instead of themselves. diffaugment: random changes of real and generated
+    ones (Zhao et al. 2020); ada: as often as it needs them (Karras et al. 2020); apa: some generated ones as
+    real (Jiang et al. 2021); dag: each transform by a head of its own (Tran et al. 2021), dag-single: all by
+    one head; da: real images alone, which the generator learns, as a warning."""
+    diffaugment_policy: tuple[Literal["color", "translation", "cutout"], ...] = (
+        "color",
+        "translation",
+        "cutout",
+    )
+    """What diffaugment changes."""
+    ada_target: float = 0.6
+    """Mean sign of the critic's scores of real images that ada and apa hold."""
+    ada_images: int = 500_000
+    """Images in which the probability of ada and apa can go from 0 to 1."""
+    ada_p: float | None = None
+    """A fixed probability of ada and apa; found by default."""
+    da_transforms: tuple[Kind, ...] = ("rotation",)
+    """Transforms of da, each as often as none."""
     dag_transforms: tuple[Kind, ...] = ("rotation",)
     """Transforms of dag, beside the image itself."""
     dag_weight: float = 0.2
@@ -33,6 +54,32 @@ class AugmentOptions:
 
     def augmented(self, network: Critic, shape: Shape) -> list[View]:
         """The views. network: the critic's, of which a view may ask `new_head()`."""
+        if len(shape) != 3:
+            raise UserError(f"`augment`: {self.augment} is of images, and `data` holds points; leave it out")
+        match self.augment:
+            case "diffaugment":
+                return [DiffAugment(self.diffaugment_policy)]
+            case "ada":
+                return [ADA(**self._adaptive())]
+            case "apa":
+                return [PseudoReal(**self._adaptive())]
+            case "da":
+                return [Classical(transforms_of(self.da_transforms, shape))]
+            case _:
+                return self._transformed(network, shape)
+
+    def _adaptive(self) -> dict[str, Any]:
+        """What ADA and APA share: the zero of the loss, and how fast p moves."""
+        zero = getattr(getattr(type(self), "algorithm", None), "threshold", None)
+        if self.adapts == "never" or (self.adapts == "by zero" and zero is None and self.ada_p is None):
+            raise UserError(
+                f"`augment`: {self.augment} reads from the critic's scores how sure it is of real images, "
+                "and the scores of this loss have no zero; take diffaugment or dag, or a fixed `ada_p`"
+            )
+        zero = None if self.adapts == "by pairs" else zero
+        return {"zero": zero, "target": self.ada_target, "length": self.ada_images, "fixed": self.ada_p}
+
+    def _transformed(self, network: Critic, shape: Shape) -> list[View]:
         transforms = transforms_of(self.dag_transforms, shape)
         weight = self.dag_weight / len(transforms)
         own = self.augment == "dag"
@@ -45,6 +92,9 @@ class AugmentOptions:
                 for transform in transforms
             ),
         ]
+
+    adapts: ClassVar[Adapts] = "by zero"
+    """How ada and apa tell that the critic knows a real image."""
 
     @property
     def sampled(self) -> int | None:

@@ -15,6 +15,7 @@ from pushforward.algorithms.wgan import WGAN, WGANHyperparameters
 from pushforward.algorithms.wgan_gp import WGANGP, WGANGPHyperparameters
 from pushforward.networks.layers import Shape
 from pushforward.recipes.adversarial import AdversarialRecipe
+from pushforward.recipes.augment import Adapts
 from pushforward.streams import Classes, check_told
 
 
@@ -95,6 +96,7 @@ class R3GANRecipe(R3GANHyperparameters, AdversarialRecipe):
 
     algorithm: ClassVar = R3GAN
     damping: ClassVar = "gamma"
+    adapts: ClassVar[Adapts] = "by pairs"
     penalised: ClassVar = True
     kept: ClassVar = (*AdversarialRecipe.kept, "conditional")
     conditional: bool = False
@@ -109,6 +111,8 @@ class R3GANRecipe(R3GANHyperparameters, AdversarialRecipe):
 @dataclass(kw_only=True)
 class VEEGANRecipe(VEEGANHyperparameters, AdversarialRecipe):
     """Options of `train veegan`."""
+
+    adapts: ClassVar[Adapts] = "never"
 
     def build(self, shape: Shape, classes: Classes | None = None) -> VEEGAN:
         """A freshly initialised model, with a critic of pairs and a reconstructor; it is told no classes."""

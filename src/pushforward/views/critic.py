@@ -141,6 +141,15 @@ class ViewedCritic(nn.Module):
             looks.append(Look(view, of_real[0], parts[-1], of_real[1], wide[-1], codes, self, clock, own))
         return looks
 
+    def score_real(self, real: Tensor, clock: Clock, *, codes: Tensor | None = None) -> list[Tensor]:
+        """Scores of real data by each view, for a generator's step that compares with them; in float32."""
+        views, _ = self._shown(clock)
+        real = self.standardised(real)
+        seen = [x for x, _ in (view.show(real, real, clock) for view in views) if x is not None]
+        beside = [] if codes is None else [[codes[: len(x)] for x in seen]]
+        scores = self.score(views, seen, *beside)
+        return [s.to(torch.promote_types(s.dtype, torch.float32)) for s in scores]
+
     def _shown(self, clock: Clock) -> tuple[list[View], float]:
         """The views of this training step, and the factor of the weights of those that were drawn.
 

@@ -34,8 +34,12 @@ class Packing(View):
 
     def forward(self, x: Tensor, clock: Clock) -> Tensor:
         """(b, c, *s) -> (b / m, m c, *s). Raises UserError where m does not divide b."""
+        return self.packed(self.view(x, clock))
+
+    def packed(self, x: Tensor) -> Tensor:
+        """m neighbours each. Raises UserError where m does not divide b."""
         self.check_batch(len(x))
-        return self.view(x, clock).reshape(len(x) // self.m, self.m * x.shape[1], *x.shape[2:])
+        return x.reshape(len(x) // self.m, self.m * x.shape[1], *x.shape[2:])
 
     @property
     def leaks_as(self) -> Sequence[Transform]:
@@ -49,6 +53,15 @@ class Packing(View):
     def observe(self, averages: Mapping[str, Tensor], images_seen: int) -> None:
         """The wrapped view's."""
         self.view.observe(averages, images_seen)
+
+    def report(self) -> Mapping[str, Tensor]:
+        """The wrapped view's."""
+        return self.view.report()
+
+    def show(self, real: Tensor | None, fake: Tensor, clock: Clock) -> tuple[Tensor | None, Tensor]:
+        """Packs of what the wrapped view shows."""
+        shown = self.view.show(real, fake, clock)
+        return None if shown[0] is None else self.packed(shown[0]), self.packed(shown[1])
 
     def check_batch(self, n: int) -> None:
         """Raise UserError where m does not divide n."""

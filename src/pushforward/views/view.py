@@ -69,6 +69,10 @@ class View(nn.Module, Learner, ABC):
         """
         return {}
 
+    def report(self) -> Mapping[str, Tensor]:
+        """What to log of its state at a critic's step, scalars that change no more."""
+        return {}
+
     def check_batch(self, n: int) -> None:
         """Raise UserError where batches of n cannot be shown."""
 
