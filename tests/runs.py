@@ -52,6 +52,11 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "r3gan, conditional": ("r3gan", {**TINY, "conditional": True, "n_critic": 2}),
     "vae, conditional": ("vae", {**TINY, "conditional": True}),
     "gan, batch": ("gan", {"latent_dim": 3, "network": "dcgan", "width": 4, "critic_norm": "batch"}),
+    "gan, ada": ("gan", {**TINY, "augment": "ada", "ada_images": 100}),
+    "r3gan, apa": ("r3gan", {**TINY, "augment": "apa", "ada_images": 100}),
+    "lsgan, diffaugment": ("lsgan", {**TINY, "augment": "diffaugment"}),
+    "wgan-gp, da": ("wgan-gp", {**TINY, "augment": "da", "pack": 3}),
+    "r3gan, dag": ("r3gan", {**TINY, "augment": "dag", "dag_heads_per_step": 1, "dag_share": 0.5}),
     "unrolled, first order": ("unrolled", {**TINY, "unroll": 2, "first_order": True}),
     "wgan-gp, one-sided": ("wgan-gp", {**TINY, "network": "maxout", "n_critic": 2, "one_sided": True}),
     "discrete-vae, gaussian rloo": (

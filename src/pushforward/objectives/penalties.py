@@ -21,11 +21,11 @@ def clip_weights_(module: nn.Module, c: float) -> None:
 
 
 def input_gradients(
-    scores: Sequence[Float[Tensor, "b *s"]], x: Sequence[Float[Tensor, "b *x"]]
-) -> list[Float[Tensor, "b n"]]:
+    scores: Sequence[Float[Tensor, "_ *s"]], x: Sequence[Float[Tensor, "_ *x"]]
+) -> list[Float[Tensor, "_ n"]]:
     """∇_x of each row's scores, flattened and differentiable itself, in one backward pass over all rows.
 
-    Each x requires a gradient. The scores of a row depend on its own x alone, and those of a batch not on
+    Each x requires a gradient; batches may differ in size. The scores of a row depend on its own x alone, and those of a batch not on
     each other: no BatchNorm.
     """
     first, *rest = (s.sum() for s in scores)

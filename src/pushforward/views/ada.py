@@ -48,7 +48,7 @@ class ADA(Adaptive):
         h, w = x.shape[2:]
         matrix, moved = self.affine(x)
         # In pixels, from where each pixel of the result is taken; the grid of torch goes from -1 to 1.
-        to_pixels = x.new_tensor([w / 2, h / 2])
+        to_pixels = torch.stack([x.new_full((), w / 2), x.new_full((), h / 2)])
         linear = matrix[:, :2, :2] * to_pixels[None, None, :] / to_pixels[None, :, None]
         offset = matrix[:, :2, 2:] / to_pixels[None, :, None]
         grid = F.affine_grid(torch.cat([linear, offset], 2), list(x.shape), align_corners=False)
