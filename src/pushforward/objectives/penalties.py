@@ -25,8 +25,8 @@ def input_gradients(
 ) -> list[Float[Tensor, "_ n"]]:
     """∇_x of each row's scores, flattened and differentiable itself, in one backward pass over all rows.
 
-    Each x requires a gradient; batches may differ in size. The scores of a row depend on its own x alone, and those of a batch not on
-    each other: no BatchNorm.
+    Each x requires a gradient; batches may differ in size. The scores of a row depend on its own x alone, and
+    those of a batch not on each other: no BatchNorm.
     """
     first, *rest = (s.sum() for s in scores)
     gradients = torch.autograd.grad(sum(rest, start=first), list(x), create_graph=True)

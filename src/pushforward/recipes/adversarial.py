@@ -121,11 +121,15 @@ class AdversarialRecipe(AugmentOptions, AdversarialHyperparameters):
         network = self.critic_network(shape, codes=codes)
         if classes:
             network = projecting(network, classes)
-        critic = self._initialised(
-            ViewedCritic(
-                network, self.views(network, shape), standard=standard_of(shape), sampled=self.sampled
-            )
+        views = self.views(network, shape)
+        viewed = ViewedCritic(
+            network,
+            views,
+            standard=standard_of(shape),
+            penalties=self.regularizers(len(views), shape),
+            sampled=self.sampled,
         )
+        critic = self._initialised(viewed)
         return normalise_spectrum_(critic) if self.critic_norm == "spectral" else critic
 
     def views(self, network: Critic, shape: Shape) -> list[View]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from torch import nn
+
 from pushforward.errors import UserError
 from pushforward.networks.critic import Critic
 from pushforward.networks.layers import Shape
@@ -12,7 +14,9 @@ from pushforward.views import Identity, View
 from pushforward.views.ada import ADA
 from pushforward.views.apa import PseudoReal
 from pushforward.views.classical import Classical
+from pushforward.views.consistency import Consistency
 from pushforward.views.diffaugment import DiffAugment
+from pushforward.views.lecam import LeCam
 from pushforward.views.transformed import Transformed
 from pushforward.views.transforms import transforms_of
 
@@ -51,6 +55,29 @@ class AugmentOptions:
     """Transforms of dag that are shown in a step, drawn anew for each; all by default."""
     dag_share: float = 1.0
     """Share of the batch that a transform of dag is shown."""
+
+    lecam: float = 0.0
+    """λ of LeCam regularization (Tseng et al. 2021), which holds scores near moving averages; 0 for none."""
+    lecam_after: int = 100
+    """Steps of the critic before lecam begins."""
+    consistency: Literal["none", "cr", "bcr"] = "none"
+    """Hold the critic to score images and moved copies alike: cr real ones (Zhang et al. 2020), bcr generated
+    ones too (Zhao et al. 2021)."""
+    consistency_weight: float = 10.0
+    """λ of consistency."""
+
+    def regularizers(self, views: int, shape: Shape) -> list[nn.Module]:
+        """Penalties that the critic has beside the method's own. views: how many it has."""
+        found: list[nn.Module] = []
+        if self.lecam:
+            found.append(LeCam(self.lecam, views=views, after=self.lecam_after))
+        if self.consistency != "none":
+            if len(shape) != 3:
+                raise UserError(
+                    f"`consistency`: {self.consistency} moves images, and `data` holds points; leave it out"
+                )
+            found.append(Consistency(self.consistency_weight, both=self.consistency == "bcr"))
+        return found
 
     def augmented(self, network: Critic, shape: Shape) -> list[View]:
         """The views. network: the critic's, of which a view may ask `new_head()`."""
