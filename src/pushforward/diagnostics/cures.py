@@ -91,7 +91,7 @@ def _signal(config: RunConfig, scale: float) -> str:
 def _overlap(config: RunConfig, scale: float) -> str:
     """Noise on what the critic sees; where there is noise already, another method or a slower critic."""
     options = config.options
-    if not getattr(options, "noise", True):
+    if not getattr(options, "noise", True) and getattr(options, "augment", "none") == "none":
         return f"--noise {NOISE * scale:.2g}"
     if getattr(options, "damping", None) is None:
         return another(config, treating("critic-saturated"))

@@ -67,6 +67,7 @@ class AdversarialRecipe(AugmentOptions, AdversarialHyperparameters):
         "noise",
         "noise_until",
         "pack",
+        *AugmentOptions.__dataclass_fields__,
     )  # what another method's run on the same data keeps
     keeps_gradient: ClassVar[str | None] = None  # a method to take where this one's gradient vanishes
     damping: ClassVar[str | None] = None  # an option that damps the game where it is raised

@@ -47,6 +47,17 @@ def test_each_can_be_typed_and_builds_and_is_another_run(method, noise):
         assert (other, cured.to_dict()) != (method, run.to_dict())
 
 
+@pytest.mark.parametrize("method", [name for name in ADVERSARIAL if name in METHODS and name != "veegan"])
+@pytest.mark.parametrize("augment", ["diffaugment", "ada", "dag"])
+def test_what_the_critic_sees_of_few_images_is_kept(method, augment):
+    small = {"network": "dcgan", "width": 4, "latent_dim": 4, "augment": augment, "ada_p": 0.3, "lecam": 0.1}
+    for name, command in adversarial_cures(config(method, **small)).items():
+        if command:
+            cured = typed(command, config(method, **small))[1].options
+            assert (cured.augment, cured.lecam) == (augment, 0.1), name
+            cured.build((3, 16, 16))
+
+
 def test_a_collapse_is_met_by_r3gan_and_in_r3gan_by_a_stronger_penalty():
     assert adversarial_cures(config("gan", train={"data": "grid"}))["mode-collapse"] == (
         "pushforward train r3gan --data grid"
