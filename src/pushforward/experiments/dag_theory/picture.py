@@ -121,6 +121,7 @@ def _optima(figure: Any) -> None:
     for j, (a, b) in enumerate(pairwise(order)):
         if orbit[a] != orbit[b]:
             main.axvline(j + 0.5, color="0.8", lw=0.8)
+    main.set_ylim(top=1.3 * max(float(q.max()) for _, q, _ in series))
     main.set(
         ylabel="probability", title="where the generator ends, for rotations: all 16 images of 2×2 pixels"
     )

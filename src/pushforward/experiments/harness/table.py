@@ -84,7 +84,7 @@ EXPERIMENTS = {
             "dag-theory",
             "pushforward.experiments.dag_theory",
             "a head for each transform keeps a GAN's optimum at the data; one head or augmented data move it",
-            0.3,
+            1.2,
         ),
         Entry(
             "dying-relu",
