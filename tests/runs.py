@@ -32,6 +32,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "unrolled": {**TINY, "unroll": 2},
     "pacgan": {**TINY, "pack": 3},
     "flow-matching": {"hidden": (16,), "sampler_steps": 3},
+    "rs-imle": {**TINY, "pool": 9, "batches_per_pool": 2},
 }
 # Option sets under which a method is another algorithm: name -> method and options.
 BITS: dict[str, Any] = {**TINY, "likelihood": "bernoulli", "latent": "bernoulli", "prior": "learned"}
@@ -64,6 +65,17 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         {**TINY, "latent": "gaussian", "estimator": "rloo", "samples": 3},
     ),
     "vq-vae, conv": ("vq-vae", {"network": "conv", "width": 4, "latent_dim": 3, "codebook_size": 7}),
+    "rs-imle, projected": (
+        "rs-imle",
+        {
+            "latent_dim": 3,
+            "network": "dcgan",
+            "width": 4,
+            "generator_norm": "batch",
+            "pool": 9,
+            "projection": 5,
+        },
+    ),
     "flow-matching, unet": ("flow-matching", {"network": "unet", "width": 4, "sampler_steps": 3}),
 }
 METHOD_NAMES = [*(m.name for m in METHODS.values() if m.kind == "algorithm"), *VARIANTS]

@@ -140,6 +140,12 @@ METHODS = {
             "Lipman et al. 2023",
         ),
         Method(
+            "rs-imle",
+            "pushforward.recipes.rs_imle:RSIMLERecipe",
+            "a generator alone: each datum draws its nearest sample, so no mode is dropped; for few images",
+            "Vashist et al. 2024",
+        ),
+        Method(
             "adagan",
             "pushforward.ensembles.recipe:AdaGANRecipe",
             "a mixture of gan or another method, each trained on what those before it miss",

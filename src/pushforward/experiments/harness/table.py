@@ -81,6 +81,12 @@ EXPERIMENTS = {
             0.2,
         ),
         Entry(
+            "dag-theory",
+            "pushforward.experiments.dag_theory",
+            "a head for each transform keeps a GAN's optimum at the data; one head or augmented data move it",
+            1.2,
+        ),
+        Entry(
             "dying-relu",
             "pushforward.experiments.dying_relu",
             "a generator's ReLU units die of a high rate or a low bias, and leaky ones wake up",
