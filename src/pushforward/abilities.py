@@ -260,7 +260,7 @@ class Game:
 
     def realness_in(self, look: Look) -> tuple[Tensor, Tensor]:
         """How real each real and each generated one is in this look: higher is more real."""
-        high, low = look.pair()
+        high, low = (s.flatten(1).mean(1, keepdim=True) for s in look.pair())
         return (high, low) if self.real_is_high else (-low, -high)
 
     def realness(
@@ -282,7 +282,7 @@ class Game:
             company = self.critic.standardised(beside)[: self.critic.at_once - 1].flatten(0, 1)
             x = torch.cat([x, company.expand(len(x), *company.shape)], 1)
         (scores,) = self.critic.score([self.critic.first], [x], *codes)
-        return (scores if self.real_is_high else -scores).flatten().float()
+        return (scores if self.real_is_high else -scores).flatten(1).mean(1).float()
 
 
 @_ability("prepare data", lacks="no preparation of data")

@@ -34,6 +34,7 @@ class MixtureModel(Algorithm):
                 )
         self.components = nn.ModuleList(components)
         self.selector = components[0].selector if components else None  # type: ignore[misc]  # as they do alone
+        self.features_seen = tuple(dict.fromkeys(f for c in components for f in c.features_seen))
         self.register_buffer("weights", torch.zeros(len(components), dtype=torch.float64))
 
     def players(self) -> Mapping[str, Player]:

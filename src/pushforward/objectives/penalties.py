@@ -23,12 +23,12 @@ def clip_weights_(module: nn.Module, c: float) -> None:
 def input_gradients(
     scores: Sequence[Float[Tensor, "_ *s"]], x: Sequence[Float[Tensor, "_ *x"]]
 ) -> list[Float[Tensor, "_ n"]]:
-    """∇_x of each row's scores, flattened and differentiable itself, in one backward pass over all rows.
+    """∇_x of each row's mean score, flattened and differentiable itself, in one backward pass over all rows.
 
     Each x requires a gradient; batches may differ in size. The scores of a row depend on its own x alone, and
     those of a batch not on each other: no BatchNorm.
     """
-    first, *rest = (s.sum() for s in scores)
+    first, *rest = (s.sum() if s.numel() == len(s) else s.flatten(1).mean(1).sum() for s in scores)
     gradients = torch.autograd.grad(sum(rest, start=first), list(x), create_graph=True)
     return [g.flatten(1).float() for g in gradients]
 

@@ -14,11 +14,13 @@ from pushforward.distributions.standard import standard_of
 from pushforward.errors import UserError
 from pushforward.networks.critic import Critic
 from pushforward.networks.dcgan import ImageShape, dcgan_critic, dcgan_generator, dcgan_reconstructor
+from pushforward.networks.fastgan import fastgan_generator
 from pushforward.networks.gan_mlp import maxout_critic, mlp_critic, mlp_generator, mlp_reconstructor
 from pushforward.networks.layers import AnyModule, Shape, has_batch_norm, normal_init_, normalise_spectrum_
 from pushforward.networks.projection import projecting
 from pushforward.networks.residual import residual_critic, residual_generator
 from pushforward.recipes.augment import AugmentOptions
+from pushforward.recipes.projected import ProjectedOptions
 from pushforward.streams import Classes, check_told
 from pushforward.views import Identity, InstanceNoise, Packing, View, ViewedCritic
 
@@ -26,12 +28,15 @@ Family = Literal["mlp", "maxout", "dcgan", "residual"]
 
 
 @dataclass(kw_only=True)
-class AdversarialRecipe(AugmentOptions, AdversarialHyperparameters):
+class AdversarialRecipe(ProjectedOptions, AugmentOptions, AdversarialHyperparameters):
     """Options of every method with a generator and a critic."""
 
     network: Literal["auto", "mlp", "maxout", "dcgan", "residual"] = "auto"
     """Architecture; auto takes mlp for points and images under 16 pixels, and dcgan above. maxout is an mlp
     with a maxout critic; residual has blocks and no normalisation."""
+    generator: Literal["auto", "fastgan"] = "auto"
+    """Architecture of the generator alone; auto takes that of --network. fastgan has skip-layer excitation
+    (Liu et al. 2021), for images of at least 32 pixels."""
     hidden: tuple[int, ...] = (128, 128)
     """Widths of the hidden layers of an mlp generator, from the noise outwards."""
     critic_hidden: tuple[int, ...] = ()
@@ -42,7 +47,7 @@ class AdversarialRecipe(AugmentOptions, AdversarialHyperparameters):
     """Slope of the generator's rectifiers for negative inputs: 0 is ReLU, the paper's choice; 0.2 keeps a
     unit from dying."""
     generator_norm: Literal["auto", "none", "batch"] = "auto"
-    """Normalisation in the generator; auto takes batch for dcgan and none for others."""
+    """Normalisation in the generator; auto takes batch for dcgan and fastgan, none for others."""
     critic_norm: Literal["none", "batch", "spectral"] = "none"
     """Normalisation in the critic. batch is DCGAN's own, but scores then depend on the batch."""
     init_std: float | None = None
@@ -58,6 +63,9 @@ class AdversarialRecipe(AugmentOptions, AdversarialHyperparameters):
     kept: ClassVar[tuple[str, ...]] = (
         "latent_dim",
         "network",
+        "generator",
+        "critic",
+        "projected_size",
         "hidden",
         "critic_hidden",
         "width",
@@ -78,13 +86,18 @@ class AdversarialRecipe(AugmentOptions, AdversarialHyperparameters):
         """A freshly initialised model for points (d,) or images (channels, height, width)."""
         self.check()
         check_told(self, classes)
+        model = self._built(shape, classes)
+        model.features_seen = self.features_used
+        return model
+
+    def _built(self, shape: Shape, classes: Classes | None) -> AdversarialModel:
         if classes is None:
-            critic = self.critic(shape)
+            critic = self.viewed_critic(shape)
             return type(self).algorithm(generator=self.generator_network(shape), critic=critic, hyper=self)
         if self.pack > 1:
             raise UserError(f"`pack`: {self.pack}, but a critic that is told classes sees one sample at once")
         labels = Labels(classes.shares)
-        critic = self.critic(shape, classes=len(labels))
+        critic = self.viewed_critic(shape, classes=len(labels))
         generator = self.generator_network(shape, inputs=self.latent_dim + len(labels))
         return type(self).algorithm(generator=generator, critic=critic, hyper=self, labels=labels)
 
@@ -114,14 +127,24 @@ class AdversarialRecipe(AugmentOptions, AdversarialHyperparameters):
             raise UserError(f"`network`: {self.network}, but `data` holds points; take mlp or maxout")
         return self.network
 
-    def critic(self, shape: Shape, *, codes: int = 0, classes: int = 0) -> ViewedCritic:
+    def viewed_critic(self, shape: Shape, *, codes: int = 0, classes: int = 0) -> ViewedCritic:
         """The critic network with its views, whose heads start and are normalised as the network is.
 
         codes: of a critic of pairs, their width. classes: that it is told, by a projection.
         """
-        network = self.critic_network(shape, codes=codes)
-        if classes:
-            network = projecting(network, classes)
+        if self.critic == "projected":
+            if codes:
+                raise UserError(
+                    "`critic`: projected, but this method's critic judges pairs with codes; take plain"
+                )
+            if self.critic_norm == "batch":
+                raise UserError(
+                    "`critic_norm`: batch, but the projected critic has the spectral norm; leave it out"
+                )
+            network = self.projected(shape, width=self.width, pack=self.pack, classes=classes)
+        else:
+            network = self.critic_network(shape, codes=codes)
+            network = projecting(network, classes) if classes else network
         views = self.views(network, shape)
         viewed = ViewedCritic(
             network,
@@ -131,7 +154,8 @@ class AdversarialRecipe(AugmentOptions, AdversarialHyperparameters):
             sampled=self.sampled,
         )
         critic = self._initialised(viewed)
-        return normalise_spectrum_(critic) if self.critic_norm == "spectral" else critic
+        spectral = self.critic_norm == "spectral" or self.critic == "projected"
+        return normalise_spectrum_(critic) if spectral else critic
 
     def views(self, network: Critic, shape: Shape) -> list[View]:
         """What the critic sees: the data as they are, with noise or augmented, packed or not.
@@ -148,10 +172,18 @@ class AdversarialRecipe(AugmentOptions, AdversarialHyperparameters):
 
     def generator_network(self, shape: Shape, *, inputs: int | None = None) -> nn.Module:
         """(b, latent_dim) -> (b, *shape). inputs: how many numbers it takes instead."""
-        family, norm = self.family(shape), self.generator_norm
-        batch_norm = norm == "batch" or (norm == "auto" and family == "dcgan")
+        network: nn.Module
+        family: Family | Literal["fastgan"] = self.family(shape)
+        if self.generator == "fastgan":
+            if len(shape) != 3:
+                raise UserError("`generator`: fastgan, but `data` holds points; take auto")
+            family = "fastgan"
+        norm = self.generator_norm
+        batch_norm = norm == "batch" or (norm == "auto" and family in ("dcgan", "fastgan"))
         latent_dim, width, slope = inputs or self.latent_dim, self.width, self.slope
         match family:
+            case "fastgan":
+                network = fastgan_generator(latent_dim, _image(shape), width=width, batch_norm=batch_norm)
             case "dcgan":
                 network = dcgan_generator(
                     latent_dim, _image(shape), width=width, slope=slope, batch_norm=batch_norm

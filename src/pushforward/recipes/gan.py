@@ -118,7 +118,7 @@ class VEEGANRecipe(VEEGANHyperparameters, AdversarialRecipe):
         """A freshly initialised model, with a critic of pairs and a reconstructor; it is told no classes."""
         self.check()
         check_told(self, classes)
-        critic = self.critic(shape, codes=self.latent_dim)
+        critic = self.viewed_critic(shape, codes=self.latent_dim)
         return VEEGAN(
             generator=self.generator_network(shape),
             critic=critic,

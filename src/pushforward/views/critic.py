@@ -15,6 +15,7 @@ from pushforward.core import Clock
 from pushforward.distributions.standard import Standard
 from pushforward.errors import UserError
 from pushforward.networks.layers import has_batch_norm
+from pushforward.networks.projected import Projection
 from pushforward.views.view import Identity, View
 
 Codes = tuple[Tensor, Tensor]
@@ -67,12 +68,13 @@ class Look:
 class ViewedCritic(nn.Module):
     """A critic network and the views that it is given.
 
-    network: (b, *x) -> (b, 1) logits, or (b, *x), (b, d) -> (b, 1) for pairs with codes. Where a view has a
-    head of its own, the network offers `trunk` and `head`. Everything is scored in one pass, except by
-    BatchNorm, whose statistics must not mix real and fake. standard: of points in units of their own; views,
-    penalties and the network see standardised points. penalties: modules that are `Penalty`s too; every
-    critic's step adds them to the method's own. sampled: how many of the views after the first are shown in a
-    training step, each as often as the others and weighed for all of them; None for all.
+    network: (b, *x) -> (b, 1) logits, or (b, *x), (b, d) -> (b, 1) for pairs with codes; a projected one has
+    several for each row. Where a view has a head of its own, the network offers `trunk` and `head`.
+    Everything is scored in one pass, except by BatchNorm, whose statistics must not mix real and fake.
+    standard: of points in units of their own; views, penalties and the network see standardised points.
+    penalties: modules that are `Penalty`s too; every critic's step adds them to the method's own. sampled:
+    how many of the views after the first are shown in a training step, each as often as the others and
+    weighed for all of them; None for all.
     """
 
     def __init__(
@@ -189,7 +191,10 @@ class ViewedCritic(nn.Module):
         return scores
 
     def check_batch(self, n: int) -> None:
-        """Raise UserError where a view cannot show batches of n."""
+        """Raise UserError where a view cannot show batches of n, or frozen weights are absent."""
+        for part in self.network.modules():
+            if isinstance(part, Projection):
+                part.ready()
         for view in self._views():
             view.check_batch(n)
 
