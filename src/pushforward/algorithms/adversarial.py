@@ -196,20 +196,20 @@ def critic_step(
     loss: Callable[..., Tensor],
     *,
     penalties: Sequence[Penalty] = (),
-    info: Callable[[Tensor], Mapping[str, Tensor]] = lambda terms: {},
+    info: Callable[[Tensor], Mapping[str, Tensor]] = lambda first: {},
     others: Mapping[str, Tensor] = NONE,
     player: str = "critic",
     prefix: str = "",
 ) -> Steps:
     """One step of a critic, for `yield from`: its loss by views, its penalties, and what views learn of it.
 
-    penalties: of the method, beside those that its critic has by itself.
-    loss: of real scores and fake scores. info: what to report of the loss, without the penalties; these are
-    reported by their own names. others: losses of players that move at once. player: whose module the critic
-    is. prefix: before all names that are reported, where a method has several critics.
+    penalties: of the method, beside those that its critic has by itself. loss: of real scores and fake scores.
+    info: what to report of the first view's loss, which is that of the data themselves; penalties are reported
+    by their own names, each summed over views. others: losses of players that move at once. player: whose
+    module the critic is. prefix: before all names that are reported, where a method has several critics.
     """
-    terms = critic_terms(looks, loss)
-    total, report = terms, dict(info(terms))
+    by_view = [loss(*look.pair()) for look in looks]
+    total, report = weighed(looks, by_view), dict(info(by_view[0]))
     everywhere = cast("list[Penalty]", list(looks[0].source.penalties))
     penalties = [*penalties, *everywhere]
     for penalty in penalties:
@@ -240,9 +240,9 @@ def generator_terms(looks: Sequence[Look], loss: Callable[[Tensor], Tensor]) -> 
     return weighted_sum(weights, (loss(look.fake_scores) for look in looks))
 
 
-def distance(terms: Tensor) -> dict[str, Tensor]:
+def distance(first: Tensor) -> dict[str, Tensor]:
     """What a Wasserstein critic's loss says of the distance, for `critic_step(info=...)`."""
-    return {"distance": -terms}
+    return {"distance": -first}
 
 
 def refuse_batch_norm(critic: ViewedCritic, why: str) -> None:

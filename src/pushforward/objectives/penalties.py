@@ -1,6 +1,6 @@
 """What keeps a critic smooth: clipped weights, and penalties on the norm of its gradient.
 
-Penalties are computed in float32, whatever precision the scores have.
+Penalties are computed in float32 where the scores have less, and in double where they have it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def input_gradients(
     """
     first, *rest = (s.sum() if s.numel() == len(s) else s.flatten(1).mean(1).sum() for s in scores)
     gradients = torch.autograd.grad(sum(rest, start=first), list(x), create_graph=True)
-    return [g.flatten(1).float() for g in gradients]
+    return [g.flatten(1).to(torch.promote_types(g.dtype, torch.float32)) for g in gradients]
 
 
 def input_gradient(scores: Float[Tensor, "b *s"], x: Float[Tensor, "b *x"]) -> Float[Tensor, "b n"]:

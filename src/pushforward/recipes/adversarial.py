@@ -165,6 +165,10 @@ class AdversarialRecipe(ProjectedOptions, AugmentOptions, AdversarialHyperparame
         if self.augment != "none":
             if self.noise:
                 raise UserError(f"`noise`: {self.noise}, and `augment`: {self.augment}; take one of the two")
+            if self.pack > 1 and self.augment.startswith("dag") and self.dag_share < 1:
+                raise UserError(
+                    f"`dag_share`: {self.dag_share}, and `pack`: {self.pack}; take one of the two"
+                )
             views = self.augmented(network, shape)
         else:
             views = [InstanceNoise(self.noise, until=self.noise_until) if self.noise else Identity()]

@@ -91,7 +91,7 @@ class AugmentOptions:
             case "apa":
                 return [PseudoReal(**self._adaptive())]
             case "da":
-                return [Classical(transforms_of(self.da_transforms, shape))]
+                return [Classical(transforms_of(self.da_transforms, shape, option="da_transforms"))]
             case _:
                 return self._transformed(network, shape)
 
@@ -107,7 +107,13 @@ class AugmentOptions:
         return {"zero": zero, "target": self.ada_target, "length": self.ada_images, "fixed": self.ada_p}
 
     def _transformed(self, network: Critic, shape: Shape) -> list[View]:
-        transforms = transforms_of(self.dag_transforms, shape)
+        transforms = transforms_of(self.dag_transforms, shape, option="dag_transforms")
+        drawn = self.dag_heads_per_step
+        if drawn is not None and not 1 <= drawn <= len(transforms):
+            raise UserError(
+                f"`dag_heads_per_step`: {drawn}, of {len(transforms)} transforms; expected a number from "
+                f"1 to {len(transforms)}, or leave it out for all"
+            )
         weight = self.dag_weight / len(transforms)
         own = self.augment == "dag"
         return [

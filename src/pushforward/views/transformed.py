@@ -47,4 +47,7 @@ class Transformed(View):
     def check_batch(self, n: int) -> None:
         """Raise UserError where its share of a batch is less than two rows."""
         if self.share < 1 and math.ceil(self.share * n) < 2:
-            raise UserError(f"`dag_share`: {self.share} of {n} rows is one; take a larger `batch_size`")
+            raise UserError(
+                f"`dag_share`: {self.share} of {n} rows, the batch of a process, is one; expected two or "
+                "more; take a larger `batch_size` or share"
+            )

@@ -37,14 +37,14 @@ class Transform:
         """Whether T⁻¹ exists."""
         return self.inverse is not None
 
-    def check(self, shape: Sequence[int]) -> None:
-        """Raise UserError where it does not fit data of this shape."""
+    def check(self, shape: Sequence[int], option: str = "transform") -> None:
+        """Raise UserError where it does not fit data of this shape. option: which one asked for it."""
         if len(shape) != 3:
-            raise UserError(f"`transform`: {self.name} is of images, and the data are points; leave it out")
+            raise UserError(f"`{option}`: {self.name} is of images, and the data are points; leave it out")
         if self.square and shape[1] != shape[2]:
             raise UserError(
-                f"`transform`: {self.name} needs square images, and these are {shape[1]}x{shape[2]}; take "
-                "flips, or train with `image_size`"
+                f"`{option}`: {self.name} needs square images, and these are {shape[1]}x{shape[2]} (height x "
+                "width); take flip, or train with `image_size`"
             )
 
 
@@ -108,13 +108,18 @@ KINDS: dict[str, tuple[Transform, ...]] = {
 }
 
 
-def transforms_of(kinds: Sequence[str], shape: Sequence[int]) -> list[Transform]:
-    """Those of the kinds, each once, that fit data of this shape. Raises UserError where one does not."""
+def transforms_of(
+    kinds: Sequence[str], shape: Sequence[int], *, option: str = "transform"
+) -> list[Transform]:
+    """Those of the kinds, each once. Raises UserError where one does not fit data of this shape.
+
+    option: which one the kinds were given by, for the message.
+    """
     found: dict[str, Transform] = {}
     for kind in kinds:
         if kind not in KINDS:
-            raise UserError(f"`transform`: '{kind}'{did_you_mean(kind, KINDS)}; known are {', '.join(KINDS)}")
+            raise UserError(f"`{option}`: '{kind}'{did_you_mean(kind, KINDS)}; known are {', '.join(KINDS)}")
         found |= {transform.name: transform for transform in KINDS[kind]}
     for transform in found.values():
-        transform.check(shape)
+        transform.check(shape, option)
     return list(found.values())

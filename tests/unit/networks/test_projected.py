@@ -207,7 +207,7 @@ def test_a_penalty_reaches_the_heads_through_the_frozen_features():
             weight -= sign * h * direction
     assert (values[0] - values[1]) / (2 * h) == pytest.approx((slope * direction).sum().item(), rel=1e-2)
     mean = critic(x).flatten(1).mean(1).sum()
-    expected = torch.autograd.grad(mean, [x])[0].flatten(1).float()
+    expected = torch.autograd.grad(mean, [x])[0].flatten(1)
     torch.testing.assert_close(input_gradient(critic(x), x), expected)
 
 

@@ -1,0 +1,119 @@
+"""What a step costs with what a critic sees of few images, in steps of the plain method, interleaved.
+
+    OMP_NUM_THREADS=1 python benchmarks/dag_step.py [--json] [--only dag sampled] [--rounds 9] [--seconds 0.5]
+
+`dag` shows the image and three rotations (K = 4), each by a head of its own; `sampled` draws one of the three
+for each step. For `gan`, `wgan-gp` and `r3gan` on DCGAN's and the residual networks, 1 x 32 x 32 images of
+mnist5k: the library's whole path (recipe, stream, trainer). One critic step for one of the generator, so that
+methods compare. Processor time, so that a shared machine matters less. Ratios are medians over rounds.
+
+A further variant is a line of VARIANTS; its ratio is `NAME_vs_plain`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import quick
+import torch
+
+from pushforward.data import Dataset, Stream, load_splits
+from pushforward.methods import recipe_class
+from pushforward.training.loop import Trainer
+from pushforward.training.settings import LoopSettings
+
+METHODS = ["gan", "wgan-gp", "r3gan"]
+NETWORKS = ["dcgan", "residual"]
+PLAIN = "plain"
+VARIANTS: dict[str, dict[str, Any]] = {
+    "dag": {"augment": "dag"},
+    "sampled": {"augment": "dag", "dag_heads_per_step": 1},
+}
+
+
+def steps_of(method: str, options: dict[str, Any], data: Dataset, batch: int, folder: Path) -> Callable:
+    """A function that trains for n steps."""
+    torch.manual_seed(0)
+    algorithm = recipe_class(method)(n_critic=1, **options).build(data.shape).train()
+    stream = Stream({"data": data}, batch_size=batch, seed=0)
+    trainer = Trainer(algorithm, stream, folder, steps=10**9, settings=LoopSettings(checkpoint_every=0))
+
+    def run(n: int) -> None:
+        for _ in range(n):
+            trainer.one_step()
+        trainer.flush()
+
+    return run
+
+
+def seconds_a_step(run: Callable, n: int) -> float:
+    """Processor time."""
+    start = time.process_time()
+    run(n)
+    return (time.process_time() - start) / n
+
+
+def race(runs: dict[str, Callable], rounds: int, seconds: float) -> dict[str, list[float]]:
+    """Seconds a step of each variant in each round, taking turns of about so many seconds."""
+    counts = {}
+    for name, run in runs.items():
+        run(1)  # warm-up
+        counts[name] = max(1, round(seconds / seconds_a_step(run, 1)))
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            times[name].append(seconds_a_step(run, counts[name]))
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print JSON only")
+    parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS), help="variants")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS, help="which methods")
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS, help="which networks")
+    parser.add_argument("--width", type=int, default=64, help="channels at the finest scale")
+    parser.add_argument("--batch", type=int, default=64, help="images a step")
+    parser.add_argument("--rounds", type=int, default=9, help="timed rounds of each variant")
+    parser.add_argument("--seconds", type=float, default=0.5, help="length of a variant's turn")
+    args = quick.parse(parser, rounds=3, seconds=0.1, width=32, batch=32)
+    data = load_splits("mnist5k", image_size=32).train
+    variants = {PLAIN: {}} | {name: VARIANTS[name] for name in args.only}
+    rows: list[dict] = []
+    ratios: dict[str, float] = {}
+    for method in args.methods:
+        for network in args.networks:
+            common = {"network": network, "width": args.width}
+            with tempfile.TemporaryDirectory() as folder:
+                runs = {
+                    name: steps_of(method, common | own, data, args.batch, Path(folder))
+                    for name, own in variants.items()
+                }
+                times = race(runs, args.rounds, args.seconds)
+            label = f"{method}_{network}"
+            for name, t in times.items():
+                ms = round(1e3 * statistics.median(t), 2)
+                rows.append({"method": method, "network": network, "variant": name, "ms_per_step": ms})
+                if name != PLAIN:
+                    pairs = zip(t, times[PLAIN], strict=True)
+                    ratios[f"{label}_{name}_vs_plain"] = round(statistics.median(a / b for a, b in pairs), 3)
+    if args.json:
+        result = {"name": "dag_step", "ratios": ratios, "rows": rows, "threads": torch.get_num_threads()}
+        print(json.dumps(result | args.machine))
+        return
+    for row in rows:
+        where = f"{row['method']:<8} {row['network']:<9} {row['variant']:<12}"
+        print(f"{where} {row['ms_per_step']:9.2f} ms/step")
+    for name, value in ratios.items():
+        print(f"{name:<36} {value:.3f}")
+
+
+if __name__ == "__main__":
+    main()
