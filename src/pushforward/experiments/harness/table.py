@@ -110,6 +110,30 @@ EXPERIMENTS = {
             "what each measure of image quality sees of blur, noise, missing classes, repeats and copies",
             8,
         ),
+        Entry(
+            "stacked-mnist",
+            "pushforward.experiments.stacked_mnist",
+            "which of 1,000 modes each remedy finds, beside the papers' tables",
+            35,
+        ),
+        Entry(
+            "wgan-loss-tracks-quality",
+            "pushforward.experiments.wgan_loss",
+            "a Wasserstein critic's loss falls as samples become better; a GAN's says nothing of them",
+            15,
+        ),
+        Entry(
+            "vae-vs-gan",
+            "pushforward.experiments.vae_vs_gan",
+            "autoencoders and GANs of equal size on equal data for equal time: which is better at what, and why",
+            30,
+        ),
+        Entry(
+            "augmentation-utility",
+            "pushforward.experiments.augmentation_utility",
+            "what generated images are worth to a classifier with few labels",
+            30,
+        ),
     )
 }
 
