@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pushforward.core import Algorithm
+from pushforward.core import Algorithm, to_uint8
 from pushforward.data import Dataset, Stream
 from pushforward.methods import recipe_class
 from pushforward.models.model import Model
@@ -48,8 +48,10 @@ class Training:
     def reports(self) -> Iterator[dict[str, Tensor]]:
         """Train; what each step reports, and between two of them the model may be looked at."""
         stream = Stream({"data": self.data}, batch_size=self.batch_size, seed=self.seed)
-        players = self.algorithm.players()
-        players |= {name: replace(players[name], lr=lr) for name, lr in self.rates.items()}
+        players = {
+            name: replace(player, lr=self.rates.get(name, player.lr))
+            for name, player in self.algorithm.players().items()
+        }
         since = time.process_time()
         for reported in fitting(self.algorithm, stream, self.steps, players=players):
             self.seconds += time.process_time() - since
@@ -61,6 +63,13 @@ class Training:
         for _ in self.reports():
             pass
         return self.model
+
+    def look(self, n: int, *, seed: int) -> Tensor:
+        """n samples as bytes, of the model as it stands; it trains on as if nobody had looked."""
+        self.algorithm.eval()
+        made = to_uint8(self.model.sample(n, seed=seed))
+        self.algorithm.train()
+        return made
 
     @property
     def model(self) -> Model:

@@ -125,7 +125,7 @@ EXPERIMENTS = {
         Entry(
             "vae-vs-gan",
             "pushforward.experiments.vae_vs_gan",
-            "autoencoders and GANs of equal size on equal data for equal time: which is better at what, and why",
+            "autoencoders and GANs on equal data, sizes and minutes: which is better at what, and why",
             30,
         ),
         Entry(
