@@ -42,7 +42,7 @@ METHODS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     R3GAN: ("r3gan", {"gamma": 0.5, "lr": 5e-4, "generator_norm": "batch"}),
 }
 QUICK = (DCGAN, PACGAN2, VEEGAN, WGAN_GP, R3GAN)
-STEPS = {"quick": 2500, "full": 30_000}
+STEPS = {"quick": 2000, "full": 30_000}
 BATCH = 64
 ABOUT = f"""\
 Three digits as red, green and blue make 1,000 modes. {SAMPLES:,} samples are named by a classifier that

@@ -17,6 +17,7 @@ from pushforward.experiments.harness.experiment import (
     Claim,
     Experiment,
     Figure,
+    Incomplete,
     Results,
 )
 
@@ -113,11 +114,10 @@ def _settings(results: Results) -> list[str]:
 
 def _least(results: Results, figure: str, better: str, worse: str, sign: float) -> float:
     """By how much the one is ahead of the other where it is least so, in the mean over seeds."""
-    gaps = [
-        sign * (results.mean(figure, better, at) - results.mean(figure, worse, at))
-        for at in _settings(results)
-    ]
-    return min(gaps, default=results.mean(figure, better))
+    settings = _settings(results)
+    if not settings:
+        raise Incomplete("no model was trained")
+    return min(sign * (results.mean(figure, better, at) - results.mean(figure, worse, at)) for at in settings)
 
 
 def claims(budget: Budget) -> list[Claim]:
