@@ -34,15 +34,14 @@ KNOWN = 2000  # training images that samples are held against
 DRAWS = 16  # an image, of the bound
 
 
-def measured(
-    cell: Cell, *, side: int, batch: int, drawn: int, inverted: int, bounded: int
-) -> dict[str, float]:
-    """All figures of one cell. options: data, n (0 for all), and of a model method, options and steps.
+def measured(cell: Cell, *, batch: int, drawn: int, inverted: int, bounded: int) -> dict[str, float]:
+    """All figures of one cell. options: data, side (pixels), n (0 for all), and of a model method, options
+    and steps.
 
-    side: pixels of the images. drawn: samples, fewer where there are fewer held-out images.
+    drawn: samples, fewer where there are fewer held-out images.
     """
     asked = cell.options
-    splits = load_splits(asked["data"], image_size=side, channels=1)
+    splits = load_splits(asked["data"], image_size=asked["side"], channels=1)
     order = torch.randperm(len(splits.train), generator=torch.Generator().manual_seed(cell.seed))
     aside = min(drawn, len(order) // 5)  # real images that no run learns from
     train = splits.train.subset(order[:-aside][: asked["n"] or None])

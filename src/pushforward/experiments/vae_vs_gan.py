@@ -24,16 +24,18 @@ from pushforward.experiments.harness.experiment import (
 AE, VAE, GAN, R3GAN, REAL = "AE + mixture", "VAE", "GAN", "R3GAN", "real images"
 GANS: Mapping[str, Any] = {"network": "dcgan", "width": 16, "latent_dim": 64}
 AUTO: Mapping[str, Any] = {"network": "conv", "width": 16, "latent_dim": 32, "lr": 1e-3}
-# Of each: method, options, and milliseconds of processor time that a step of 64 images took, on one core of
-# an # AMD EPYC without AMX. The steps of a run follow from them, so that all have the same time anywhere.
+# Of each: method, options, and milliseconds of processor time that a step of 64 images of 16 x 16 pixels
+# took, # in turn with the others, on an AMD EPYC without AMX whose two threads were busy. The steps of a run
+# follow from # them, so that all have the same time anywhere.
 METHODS: Mapping[str, tuple[str, Mapping[str, Any], float]] = {
-    AE: ("ae", AUTO, 26.0),
-    VAE: ("vae", {**AUTO, "latent_dim": 24}, 26.5),
-    GAN: ("gan", {**GANS, "critic_norm": "batch", "lr": 2e-4, "ema": 0.999}, 50.0),
-    R3GAN: ("r3gan", {**GANS, "generator_norm": "batch", "lr": 5e-4, "gamma": 0.5}, 81.0),
+    AE: ("ae", AUTO, 17.0),
+    VAE: ("vae", {**AUTO, "latent_dim": 24}, 18.0),
+    GAN: ("gan", {**GANS, "critic_norm": "batch", "lr": 2e-4, "ema": 0.999}, 35.0),
+    R3GAN: ("r3gan", {**GANS, "generator_norm": "batch", "lr": 5e-4, "gamma": 0.5}, 52.0),
 }
-SECONDS = {"quick": 80, "full": 1200}
-BATCH, SIDE = 64, 32
+SECONDS = {"quick": 60, "full": 1200}
+SIDE = {"quick": 16, "full": 32}  # pixels
+BATCH = 64
 DRAWN, INVERTED, BOUNDED = 1000, 48, 200  # samples; held-out images that are inverted, and that are bounded
 SETS: Mapping[Budget, Mapping[str, Sequence[int]]] = {
     "quick": {"fashion-mnist": (100, 1000, 0)},
@@ -59,9 +61,9 @@ UNITS: Mapping[str, str] = {
 }
 ABOUT = f"""\
 Four methods with networks of nearly the same size learn from the same images for the same processor time:
-{SECONDS["quick"]} seconds of one core (quick) or {SECONDS["full"] // 60} minutes (full). Images are grey, of
-{SIDE} × {SIDE} pixels. *AE + mixture* draws codes from a mixture of ten Gaussians, fitted to the codes of the
-training images. *Real images* are {DRAWN:,} others, which no run learns from, in place of samples.
+{SECONDS["quick"]} seconds of one thread (quick), or about an hour (full). Images are grey, of 16 × 16 pixels
+(quick) or 32 × 32 (full). *AE + mixture* draws codes from a mixture of ten Gaussians, fitted to the codes of
+the training images. *Real images* are {DRAWN:,} others, which no run learns from, in place of samples.
 
 - *MIND*, *P-precision* (fidelity), *P-recall* and *coverage* are on EfficientNet-Lite0's features, against
   held-out images, {DRAWN:,} of each where there are as many.
@@ -83,7 +85,7 @@ def cells(budget: Budget, seeds: Sequence[int]) -> list[Cell]:
     for data, sizes in SETS[budget].items():
         for n in sizes:
             for label in (REAL, *METHODS):
-                asked: dict[str, Any] = {"data": data, "n": n}
+                asked: dict[str, Any] = {"data": data, "n": n, "side": SIDE[budget]}
                 if label in METHODS:
                     method, options, milliseconds = METHODS[label]
                     steps = round(1000 * SECONDS[budget] / milliseconds)
@@ -104,7 +106,7 @@ def run(cell: Cell) -> dict[str, float]:
         return fitted(cell.method, cell.seed)
     from pushforward.experiments.sides import measured
 
-    return measured(cell, side=SIDE, batch=BATCH, drawn=DRAWN, inverted=INVERTED, bounded=BOUNDED)
+    return measured(cell, batch=BATCH, drawn=DRAWN, inverted=INVERTED, bounded=BOUNDED)
 
 
 def _settings(results: Results) -> list[str]:

@@ -36,7 +36,7 @@ METHODS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 STEPS = {"quick": 1000, "full": 10_000}
 BATCH = 64
-DATA = "fashion-mnist"
+DATA, SIDE = "fashion-mnist", 16
 ABOUT = f"""\
 A loss that falls as samples become better would say when to stop and which run to keep. Here the critic's
 estimate of the distance is averaged between {LOOKS} looks along a run, and ranked against MIND of {DRAWN}
@@ -48,9 +48,9 @@ What a Wasserstein critic estimates is its own loss with the sign turned, withou
 critic estimates the Jensen-Shannon divergence: ln 2 − L/2 nats, of its loss L, at its optimum.
 
 All have DCGAN's networks of width 16, BatchNorm in the generator alone, batches of {BATCH},
-{STEPS["quick"]:,} generator steps (quick) or {STEPS["full"]:,} (full) of clothes of 28 × 28 pixels, rate 2e-4
-and no averaged weights. The second row has the Wasserstein methods' five critic steps: a GAN whose critic is
-as near to its optimum.
+{STEPS["quick"]:,} generator steps (quick) or {STEPS["full"]:,} (full) of clothes of {SIDE} × {SIDE} pixels,
+rate 2e-4 and no averaged weights. The second row has the Wasserstein methods' five critic steps: a GAN whose
+critic is as near to its optimum.
 """
 
 
@@ -80,7 +80,7 @@ def run(cell: Cell) -> dict[str, float]:
     from pushforward.features import find_extractor
     from pushforward.metrics.mind import mind
 
-    splits = load_splits(DATA)
+    splits = load_splits(DATA, image_size=SIDE)
     steps = cell.options["steps"]
     training = Training(
         method=cell.options["method"],
