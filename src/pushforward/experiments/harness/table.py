@@ -14,13 +14,13 @@ class Entry:
     """One experiment. module: where its `EXPERIMENT` is. summary: a line for the listing.
 
     minutes: of its quick budget on two cores: half the seconds of its cells in docs/results, which ran one by
-    one on a core of an AMD EPYC without AMX.
+    one on a core of an AMD EPYC without AMX. None where it was not run as a whole yet, and no result is kept.
     """
 
     name: str
     module: str
     summary: str
-    minutes: float
+    minutes: float | None
 
 
 EXPERIMENTS = {
@@ -114,25 +114,25 @@ EXPERIMENTS = {
             "stacked-mnist",
             "pushforward.experiments.stacked_mnist",
             "which of 1,000 modes each remedy finds, beside the papers' tables",
-            35,
+            None,
         ),
         Entry(
             "wgan-loss-tracks-quality",
             "pushforward.experiments.wgan_loss",
-            "a Wasserstein critic's loss falls as samples become better; a GAN's says nothing of them",
-            15,
+            "whether a critic's loss falls as samples become better: a Wasserstein critic's, and a GAN's",
+            18,
         ),
         Entry(
             "vae-vs-gan",
             "pushforward.experiments.vae_vs_gan",
             "autoencoders and GANs on equal data, sizes and minutes: which is better at what, and why",
-            30,
+            45,
         ),
         Entry(
             "augmentation-utility",
             "pushforward.experiments.augmentation_utility",
             "what generated images are worth to a classifier with few labels",
-            30,
+            None,
         ),
     )
 }
