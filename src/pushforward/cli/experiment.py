@@ -30,6 +30,9 @@ The options: pushforward experiment NAME --help
 """
 
 
+WIDTH = max(map(len, EXPERIMENTS))
+
+
 @dataclass(kw_only=True)
 class ExperimentOptions:
     """Options of `experiment NAME`."""
@@ -69,8 +72,11 @@ def run(argv: list[str]) -> None:
 
 def _listed(entry: Entry) -> str:
     """Its name, the minutes of its quick budget, what came of it where results lie here, and its claim."""
-    minutes = f"{entry.minutes:.0f} min" if entry.minutes >= 1 else "< 1 min"
-    return f"  {entry.name:<19} {minutes:>7}  {_verdict(entry.name):<15} {entry.summary}"
+    if entry.minutes is None:
+        minutes = "not run"
+    else:
+        minutes = f"{entry.minutes:.0f} min" if entry.minutes >= 1 else "< 1 min"
+    return f"  {entry.name:<{WIDTH}} {minutes:>7}  {_verdict(entry.name):<15} {entry.summary}"
 
 
 def _verdict(name: str) -> str:

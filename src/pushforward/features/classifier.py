@@ -66,7 +66,7 @@ def train_classifier(data: Dataset, *, seed: int, epochs: int = EPOCHS) -> Class
         x, y = to_float(data.x[order]), data.labels[order]
         if x.shape[2] != x.shape[3]:
             x = F.interpolate(x, (side, side), mode="bilinear", antialias=True)
-        trunk, head = _network(data.shape[0], side, int(y.max()) + 1)
+        trunk, head = small_network(data.shape[0], side, int(y.max()) + 1)
         parameters = [*trunk.parameters(), *head.parameters()]
         steps = epochs * -(-(len(x) - kept) // BATCH)
         optimizer = torch.optim.Adam(parameters, lr=2e-3, fused=True)
@@ -101,7 +101,8 @@ def classifier_features(classifier: Classifier, colours: int, learned_from: str)
     )
 
 
-def _network(channels: int, side: int, classes: int) -> tuple[nn.Module, nn.Module]:
+def small_network(channels: int, side: int, classes: int) -> tuple[nn.Module, nn.Module]:
+    """(b, channels, side, side) -> (b, 128), and the head from there to the classes; not trained."""
     reduced = -(-side // 4)
     trunk = nn.Sequential(
         nn.Conv2d(channels, 16, 5, stride=2, padding=2, bias=False),

@@ -104,9 +104,9 @@ def prepare(config: RunConfig) -> Prepared:
     )
 
 
-def classes_of(config: RunConfig, data: Dataset) -> Classes | None:
+def classes_of(recipe: Any, data: Dataset) -> Classes | None:
     """The classes that a conditional method is told; None for others. Raises UserError where it cannot be."""
-    if not getattr(config.options, "conditional", False):
+    if not getattr(recipe, "conditional", False):
         return None
     if data.labels is None or data.classes is None:
         raise UserError(
@@ -130,7 +130,7 @@ def _default_share(config: RunConfig, splits: Mapping[str, Splits]) -> float:
     """What is set aside to choose the best weights: nothing, where the method chooses none."""
     first = next(iter(splits.values())).train
     shapes = {name: s.train.shape for name, s in splits.items()}
-    algorithm = build(config.options, shapes, classes_of(config, first))
+    algorithm = build(config.options, shapes, classes_of(config.options, first))
     return VALIDATION if algorithm.selector else 0.0
 
 

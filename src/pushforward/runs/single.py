@@ -65,7 +65,7 @@ class Run:
     ) -> None:
         self.config, self.folder, self.world, self.progress = config, folder, world, progress
         self.data, self.weights, self.device = data, weights, device
-        self.classes = classes_of(config, data.train[data.first])
+        self.classes = classes_of(config.options, data.train[data.first])
         self.about = {
             "method": config.method,
             "options": config.to_dict()["options"],

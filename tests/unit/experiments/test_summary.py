@@ -101,3 +101,9 @@ def test_asking_for_what_no_cell_has_says_what_is_missing():
         results([Cell("a", "", 7)]).all("score")
     assert results().all("score") == [1.0, 2.0, 6.0, 5.0]
     assert results().all("score", "b") == [5.0]
+
+
+def test_a_figure_that_a_method_has_not_is_no_value_but_has_no_mean():
+    assert results().values("other", "a") == []
+    with pytest.raises(Incomplete, match="'other' of a: no cell has it"):
+        results().mean("other", "a")

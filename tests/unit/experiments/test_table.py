@@ -62,6 +62,9 @@ def test_its_claims_ask_only_for_figures_that_cells_give(name, budget):
 def test_its_kept_result_is_of_it_holds_and_renders(name):
     """The numbers of the documentation are those of a run of this experiment."""
     experiment = load_experiment(find_entry(name).module)
+    if find_entry(name).minutes is None:
+        assert not (RESULTS / f"{name}.json").exists()
+        pytest.skip("not run as a whole yet")
     kept = json.loads((RESULTS / f"{name}.json").read_text())
     cells = experiment.cells(kept["budget"], kept["seeds"])
     assert kept["cells"] == len(cells)

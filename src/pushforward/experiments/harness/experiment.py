@@ -108,12 +108,14 @@ class Results:
         self.failed = failed
 
     def values(self, figure: str, method: str, setting: str = "") -> list[float]:
-        """The figure of each seed, in the order of the cells."""
-        return [self.figures[cell][figure] for cell in self._cells(figure, method, setting)]
+        """The figure of each seed, in the order of the cells; none where this method has no such figure."""
+        return [
+            figures[figure] for figures in self._found(figure, method, setting).values() if figure in figures
+        ]
 
     def mean(self, figure: str, method: str, setting: str = "") -> float:
         """The mean over seeds."""
-        values = self.values(figure, method, setting)
+        values = [self.figures[cell][figure] for cell in self._cells(figure, method, setting)]
         return sum(values) / len(values)
 
     def all(self, figure: str, method: str | None = None) -> list[float]:
@@ -122,17 +124,29 @@ class Results:
         return [self.figures[cell][figure] for cell in cells]
 
     def _cells(self, figure: str, method: str | None, setting: str | None) -> list[Cell]:
+        """Those that have the figure. Raises Incomplete where none has."""
+        cells = [c for c, figures in self._found(figure, method, setting).items() if figure in figures]
+        if not cells:
+            raise Incomplete(f"{_wanted(figure, method, setting)}: no cell has it")
+        return cells
+
+    def _found(self, figure: str, method: str | None, setting: str | None) -> dict[Cell, Mapping[str, float]]:
+        """All cells of a method in a setting. Raises Incomplete where one failed, or there are none."""
+
         def asked(cell: Cell) -> bool:
             return method in (None, cell.method) and setting in (None, cell.setting)
 
-        wanted = f"'{figure}' of {method or 'any method'}{f' · {setting}' if setting else ''}"
         for cell in self.failed:
             if asked(cell):
-                raise Incomplete(f"{wanted}: {cell.label} failed")
-        cells = [cell for cell, figures in self.figures.items() if asked(cell) and figure in figures]
-        if not cells:
-            raise Incomplete(f"{wanted}: no cell has it")
-        return cells
+                raise Incomplete(f"{_wanted(figure, method, setting)}: {cell.label} failed")
+        found = {cell: figures for cell, figures in self.figures.items() if asked(cell)}
+        if not found:
+            raise Incomplete(f"{_wanted(figure, method, setting)}: no cell has it")
+        return found
+
+
+def _wanted(figure: str, method: str | None, setting: str | None) -> str:
+    return f"'{figure}' of {method or 'any method'}{f' · {setting}' if setting else ''}"
 
 
 @dataclass(frozen=True, kw_only=True)

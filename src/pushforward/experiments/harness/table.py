@@ -14,13 +14,13 @@ class Entry:
     """One experiment. module: where its `EXPERIMENT` is. summary: a line for the listing.
 
     minutes: of its quick budget on two cores: half the seconds of its cells in docs/results, which ran one by
-    one on a core of an AMD EPYC without AMX.
+    one on a core of an AMD EPYC without AMX. None where it was not run as a whole yet, and no result is kept.
     """
 
     name: str
     module: str
     summary: str
-    minutes: float
+    minutes: float | None
 
 
 EXPERIMENTS = {
@@ -115,6 +115,30 @@ EXPERIMENTS = {
             "pushforward.experiments.metric_sanity",
             "what each measure of image quality sees of blur, noise, missing classes, repeats and copies",
             8,
+        ),
+        Entry(
+            "stacked-mnist",
+            "pushforward.experiments.stacked_mnist",
+            "which of 1,000 modes each remedy finds, beside the papers' tables",
+            None,
+        ),
+        Entry(
+            "wgan-loss-tracks-quality",
+            "pushforward.experiments.wgan_loss",
+            "whether a critic's loss falls as samples become better: a Wasserstein critic's, and a GAN's",
+            18,
+        ),
+        Entry(
+            "vae-vs-gan",
+            "pushforward.experiments.vae_vs_gan",
+            "autoencoders and GANs on equal data, sizes and minutes: which is better at what, and why",
+            45,
+        ),
+        Entry(
+            "augmentation-utility",
+            "pushforward.experiments.augmentation_utility",
+            "what generated images are worth to a classifier with few labels",
+            None,
         ),
     )
 }
