@@ -203,10 +203,11 @@ def critic_step(
 ) -> Steps:
     """One step of a critic, for `yield from`: its loss by views, its penalties, and what views learn of it.
 
-    penalties: of the method, beside those that its critic has by itself. loss: of real scores and fake scores.
-    info: what to report of the first view's loss, which is that of the data themselves; penalties are reported
-    by their own names, each summed over views. others: losses of players that move at once. player: whose
-    module the critic is. prefix: before all names that are reported, where a method has several critics.
+    penalties: of the method, beside those that its critic has by itself. loss: of real scores and fake
+    scores. info: what to report of the first view's loss, which is that of the data themselves; penalties are
+    reported by their own names, each summed over views. others: losses of players that move at once. player:
+    whose module the critic is. prefix: before all names that are reported, where a method has several
+    critics.
     """
     by_view = [loss(*look.pair()) for look in looks]
     total, report = weighed(looks, by_view), dict(info(by_view[0]))

@@ -56,7 +56,12 @@ def read_run(folder: Path) -> RunConfig:
         raise UserError(f"RUN: there is no folder {folder}{near}; expected one that `pushforward train` made")
     if not path.is_file():
         raise UserError(f"RUN: {folder} is no run folder: it has no config.yaml; name one that has")
-    return read_config(path)
+    config = read_config(path)
+    if not config.provenance:  # it is written last
+        raise UserError(
+            f"RUN: {path} is cut off: it does not say what data it was trained on; put back the whole file"
+        )
+    return config
 
 
 def _runs_near(folder: Path) -> list[str]:
@@ -110,8 +115,8 @@ def classes_of(recipe: Any, data: Dataset) -> Classes | None:
         return None
     if data.labels is None or data.classes is None:
         raise UserError(
-            "`conditional`: the data have no labels; give images in a sub-folder for each class, or an array "
-            "of labels, or leave it out"
+            "`conditional`: the data have no labels, or one class alone; give images in a sub-folder for "
+            "each of two classes or more, or an array of labels, or leave it out"
         )
     counts = torch.bincount(data.labels.cpu(), minlength=len(data.classes))
     few = [name for name, n in zip(data.classes, counts.tolist(), strict=True) if n < 2]
