@@ -72,6 +72,7 @@ class RSIMLE(Algorithm):
     """
 
     training_only = ("directions",)
+    directions: Tensor
 
     def __init__(self, *, generator: nn.Module, shape: tuple[int, ...], hyper: RSIMLEHyperparameters) -> None:
         super().__init__()
