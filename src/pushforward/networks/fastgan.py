@@ -5,10 +5,14 @@ Few-shot Image Synthesis*, ICLR 2021, section 3.1: nearest-neighbour upsampling,
 linear units, and *skip-layer excitation*: a 4 x 4 summary of the map at 8 pixels multiplies the channels of
 that at 128, and so on.
 
-Deviations: 1. No noise is injected, so that an image is a function of z. 2. No spectral norm in the
-generator. 3. Sizes follow from the image (`conv.pyramid`), so below 128 pixels a gate spans fewer scales than
-the paper's four. 4. Channels double with each halving, up to 8 times those of the finest scale. 5. One image:
-the paper's second, of 128 pixels, is for its own critic. 6. It starts from a linear layer, the same map.
+Deviations from the paper:
+1. No noise is injected, so that an image is a function of z.
+2. No spectral norm in the generator.
+3. Sizes follow from the image (`conv.pyramid`), so below 128 pixels a gate spans fewer scales than the paper's
+   four.
+4. Channels double with each halving, up to 8 times those of the finest scale.
+5. One image: the paper's second, of 128 pixels, is for its own critic.
+6. It starts from a linear layer, the same map.
 """
 
 from __future__ import annotations
