@@ -8,8 +8,8 @@ that at 128, and so on.
 Deviations from the paper:
 1. No noise is injected, so that an image is a function of z.
 2. No spectral norm in the generator.
-3. Sizes follow from the image (`conv.pyramid`), so below 128 pixels a gate spans fewer scales than the paper's
-   four.
+3. Sizes follow from the image (`conv.pyramid`), so below 128 pixels a gate spans fewer scales than the
+   paper's four.
 4. Channels double with each halving, up to 8 times those of the finest scale.
 5. One image: the paper's second, of 128 pixels, is for its own critic.
 6. It starts from a linear layer, the same map.

@@ -8,12 +8,13 @@ scale.
 
 Deviations from the paper:
 1. Images are taken at their own size; the paper brings all to 224 pixels.
-2. Below 128 pixels a head has fewer strides, so that its last map is still 4 pixels wide where the scale has as
-   many; a head that would have none has a 3 x 3 convolution.
+2. Below 128 pixels a head has fewer strides, so that its last map is still 4 pixels wide where the scale has
+   as many; a head that would have none has a 3 x 3 convolution.
 3. No BatchNorm in the heads: scores of a batch would depend on each other, and no penalty could be had.
 4. The class joins by a projection on each scale's averaged features (Miyato & Koyama 2018); the authors' code
    multiplies its embedding onto the logits' features.
-5. The random 1 x 1 convolution comes before the interpolation, which is the same map for a quarter of the work.
+5. The random 1 x 1 convolution comes before the interpolation, which is the same map for a quarter of the
+   work.
 6. Random weights are N(0, 1/inputs), half the variance of the paper's: no rectifier follows, and no BatchNorm
    would undo the larger scale.
 """
