@@ -103,10 +103,16 @@ def test_the_gradient_is_the_one_that_training_takes(method):
     torch.manual_seed(0)
     algorithm.train()
     owned, total = algorithm.players()["generator"].parameters(), None
-    for update in algorithm.step(draw):
+    steps = algorithm.step(draw)
+    update = next(steps, None)
+    while update is not None:
         if "generator" in update.losses:
             grads = torch.autograd.grad(update.losses["generator"], owned, allow_unused=True)
             total = torch.cat([g.flatten() for g in grads if g is not None]).norm()
+        try:
+            update = steps.send(update.answer())
+        except StopIteration:
+            update = None
     assert found == pytest.approx(float(total))
     assert found > 0
 

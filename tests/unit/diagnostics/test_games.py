@@ -28,10 +28,14 @@ from pushforward.observers.findings import read_findings
 from pushforward.report import write_report
 from pushforward.report.training import panels
 from tests.games import PENALTY, OwnRecipe, TwoGames, registered
-from tests.runs import ADVERSARIAL, build
+from tests.runs import ADVERSARIAL, VARIANTS, build
 from tests.unit.observers.test_health import ring
 
-METHODS_OF_POINTS = [name for name in ADVERSARIAL if name != "gan, batch"]
+METHODS_OF_POINTS = [
+    name
+    for name in ADVERSARIAL
+    if name != "gan, batch" and "augment" not in VARIANTS.get(name, (name, {}))[1]
+]
 CPU = torch.device("cpu")
 
 
