@@ -46,9 +46,10 @@ def test_two_processes_equal_one(tmp_path, likelihood):
         assert torch.allclose(a[name], b[name], atol=2e-4), name
 
 
-def test_two_processes_equal_one_in_a_game(tmp_path):
+@pytest.mark.parametrize("views", [["--noise=0.3"], ["--augment=dag", "--dag-heads-per-step=1"]])
+def test_two_processes_equal_one_in_a_game(tmp_path, views):
     """Noise of z, of the views and of the penalty's lines is one process's, and packs stay together."""
-    words = ["train", "wgan-gp", *ARGS, "--noise=0.3", "--pack=2", "--steps=12", "--critic-norm=spectral"]
+    words = ["train", "wgan-gp", *ARGS, *views, "--pack=2", "--steps=12", "--critic-norm=spectral"]
     for folder, start in (("one", [sys.executable, "-m", "pushforward"]), ("two", torchrun())):
         result = run([*start, *words, f"--run={tmp_path / folder}"])
         assert result.returncode == 0, result.stderr
