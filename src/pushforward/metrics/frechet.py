@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
+from scipy.special import stdtrit
 from torch import Tensor
 
 from pushforward.errors import UserError
@@ -38,13 +39,16 @@ class Moments:
 class Extrapolated:
     """value: of all rows. standard_error: its, over bootstrap draws of the rows of both sides. limit: of
     infinitely many rows, which may be below 0 by chance. limit_error: the standard error of the limit, from
-    the scatter about the line and the bootstrap's. slope: of the distance in 1/n."""
+    the scatter about the line and the bootstrap's. slope: of the distance in 1/n. half_width,
+    limit_half_width: of the 95 % intervals of both."""
 
     value: float
     standard_error: float
     limit: float
     limit_error: float
     slope: float
+    half_width: float
+    limit_half_width: float
 
 
 def moments(x: Float[Tensor, "n d"]) -> Moments:
@@ -114,7 +118,12 @@ def extrapolated_frechet(
         inverse.append(1 / len(parts[0]))
         values.append(frechet_distance(*parts))
     slope, limit, error = _line(inverse, values)
-    return Extrapolated(values[-1], spread, limit, (error**2 + spread**2) ** 0.5, slope)
+    limit_error = (error**2 + spread**2) ** 0.5
+    few = (bootstraps - 1, len(SHARES) - 2)
+    # Few draws make a spread unsure: Student's t, for a sum of two of them by Welch and Satterthwaite.
+    joint = limit_error**4 / max(spread**4 / few[0] + error**4 / few[1], 1e-300)
+    half, limit_half = stdtrit(few[0], 0.975) * spread, stdtrit(max(joint, 1.0), 0.975) * limit_error
+    return Extrapolated(values[-1], spread, limit, limit_error, slope, float(half), float(limit_half))
 
 
 def _line(x: list[float], y: list[float]) -> tuple[float, float, float]:

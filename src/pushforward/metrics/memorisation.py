@@ -11,6 +11,7 @@ counts cells of that size. Read it beside the same figure of real images.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -45,7 +46,8 @@ def share_of(hits: Tensor) -> Share:
 def authenticity(train: Float[Tensor, "n d"], fake: Float[Tensor, "m e"]) -> Share:
     """The share of samples that are farther from the nearest training image than that is from any other.
 
-    About ½ for a perfect sampler, 0 for copies. Raises UserError for fewer than 10 rows.
+    For a perfect sampler 1 less the chance that two points are each other's nearest: ⅓ on a line, and about ½
+    of features in many dimensions. 0 for copies. Raises UserError for fewer than 10 rows.
     """
     checked(LEAST, train=train, fake=fake)
     x, y = clouds(train, fake)
@@ -85,9 +87,32 @@ def birthday(fake: Float[Tensor, "m d"], usual: float) -> Birthday:
     than 10 rows.
     """
     (x,) = checked(LEAST, fake=fake)
-    met, pairs = 0, 0
-    for part in x.split(BATCH):
-        d = torch.pdist(part)
-        met, pairs = met + int((d < NEAR * usual).sum()), pairs + len(d)
-    share = met / pairs
-    return Birthday(Share(share, *wilson(share, pairs), pairs), pairs / met if met else float("inf"))
+    parts = [part for part in x.split(BATCH) if len(part) > 1]
+    met = [_met(part, NEAR * usual) for part in parts]
+    pairs = sum(len(part) * (len(part) - 1) // 2 for part in parts)
+    hits = int(sum(m.sum() for m in met)) // 2
+    share = hits / pairs
+    interval = wilson(share, max(1, round(pairs / _dependence(met, share))))
+    return Birthday(Share(share, *interval, pairs), pairs / hits if hits else float("inf"))
+
+
+def _met(x: Float[Tensor, "b d"], reach: float) -> Float[Tensor, " b"]:
+    """How many other rows are nearer to each than that."""
+    near = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist") < reach
+    return near.fill_diagonal_(False).sum(1).double()
+
+
+def _dependence(met: Sequence[Float[Tensor, " b"]], share: float) -> float:
+    """By how much the variance of the share of pairs exceeds that of as many independent ones; 1 at least.
+
+    A sample of a crowded cell meets many others, so pairs that share it go together. The variance of a mean
+    over pairs of b rows is 2/b(b - 1) [2 (b - 2) ζ₁ + ζ₂] (Hoeffding 1948), ζ₁ that of a row's chance to meet
+    another, ζ₂ that of one pair. met: how many others each row meets, by batch.
+    """
+    zeta2 = share * (1 - share)
+    if not zeta2:
+        return 1.0
+    b = sum(map(len, met)) / len(met)
+    seen = torch.cat([m / (len(m) - 1) for m in met]).var().item()
+    zeta1 = max(0.0, (seen - zeta2 / (b - 1)) / (1 - 1 / (b - 1)))
+    return max(1.0, (2 * (b - 2) * zeta1 + zeta2) / zeta2)

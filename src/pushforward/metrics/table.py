@@ -30,7 +30,11 @@ class Sets:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One figure. error: half of its 95 % interval, None where it has none."""
+    """One figure. error: half of its 95 % interval, None where it has none.
+
+    The intervals of frechet, kid, mmd_gaussian and mind are over the rows of both sides; those of other means
+    and shares are over the rows of one set, and take the other sets as given.
+    """
 
     name: str
     value: float
@@ -65,14 +69,14 @@ def _frechet(sets: Sets) -> list[Figure]:
         Figure(
             name="frechet",
             value=told.value,
-            error=Z95 * told.standard_error,
+            error=told.half_width,
             unit=unit,
             higher_is_better=False,
         ),
         Figure(
             name="frechet_limit",
             value=told.limit,
-            error=Z95 * told.limit_error,
+            error=told.limit_half_width,
             unit=unit,
             higher_is_better=False,
         ),

@@ -150,7 +150,8 @@ def walk(
 ) -> Float[Tensor, "s d"]:
     """Codes from that of the first sample of one seed to that of another, both included; see `slerp`.
 
-    Around the prior's mean. Raises UserError for a model without a Gaussian prior.
+    Around the prior's mean. The class of a conditional model goes along the line. Raises UserError for a
+    model without a Gaussian prior.
     """
     check_truncation(truncation)
     a, b = seeds
@@ -158,9 +159,13 @@ def walk(
     ends = []
     for seed in seeds:
         with aside(seed), torch.no_grad():
-            ends.append((prior.codes(DRAWN_AT_ONCE, truncation)[0] - prior.mean).cpu())
-    arc = slerp(ends[0], ends[1], torch.linspace(0, 1, steps, dtype=torch.float64))
-    return prior.mean.cpu() + arc.to(ends[0])
+            ends.append(prior.codes(DRAWN_AT_ONCE, truncation)[0].cpu())
+    t = torch.linspace(0, 1, steps, dtype=torch.float64)
+    d = len(ends[0]) - (0 if prior.labels is None else len(prior.labels))
+    mean = prior.mean[:d].cpu()
+    arc = mean + slerp(ends[0][:d] - mean, ends[1][:d] - mean, t)
+    classes = torch.lerp(ends[0][d:].double(), ends[1][d:].double(), t[:, None])
+    return torch.cat([arc, classes], 1).to(ends[0])
 
 
 def slerp(a: Float[Tensor, " d"], b: Float[Tensor, " d"], t: Float[Tensor, " s"]) -> Float[Tensor, "s d"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from scipy.stats import t
 
 from pushforward.errors import UserError
 from pushforward.features.pixels import pixel_components
@@ -116,6 +117,16 @@ def test_the_bootstrap_spreads_as_repeated_samples_do():
         for _ in range(10)
     ]
     assert torch.tensor(errors).mean().item() == pytest.approx(torch.tensor(draws).std().item(), rel=0.35)
+
+
+def test_the_interval_is_students():
+    told = extrapolated_frechet(torch.randn(200, 4), torch.randn(200, 4) + 0.5)
+    assert told.half_width == pytest.approx(2.262157 * told.standard_error, rel=1e-5)  # 9 degrees of freedom
+    line = (told.limit_error**2 - told.standard_error**2) ** 0.5
+    degrees = told.limit_error**4 / (told.standard_error**4 / 9 + line**4 / 4)
+    assert told.limit_half_width == pytest.approx(t.ppf(0.975, degrees) * told.limit_error, rel=1e-6)
+    same = torch.ones(20, 3)
+    assert extrapolated_frechet(same, same).limit_half_width == 0
 
 
 def test_other_features_and_too_few_rows_are_refused():

@@ -147,6 +147,17 @@ def test_too_few_or_other_features_are_refused(call, said):
         call(*sets("random"))
 
 
+def test_the_interval_of_repeats_holds_where_one_mode_repeats():
+    """A tenth of all draws is one point, the rest never meet: pairs meet with probability 1/100."""
+    inside = 0
+    for _ in range(200):
+        points = 100 * torch.arange(400.0)[:, None]
+        points[torch.rand(400) < 0.1] = -100.0
+        repeats = birthday(points, usual=1.0).repeats
+        inside += repeats.low < 0.01 < repeats.high
+    assert 180 <= inside <= 200
+
+
 def test_the_birthday_looks_within_batches(monkeypatch):
     monkeypatch.setattr(memorisation, "BATCH", 10)
     x = torch.arange(20.0)[:, None] * torch.ones(1, 2)

@@ -12,7 +12,8 @@ from torch import nn
 
 from pushforward.errors import UserError
 from pushforward.models.model import Model
-from pushforward.models.sampling import GaussianPrior, in_parts, slerp
+from pushforward.models.sampling import GaussianPrior, in_parts, slerp, walk
+from pushforward.randomness import aside
 from tests.runs import METHOD_NAMES, build
 
 
@@ -174,3 +175,20 @@ def test_a_notebook_sees_samples():
     assert model("ae")._repr_png_() is None
     assert shifted().show(20).size == (576, 576)
     assert list(m.show(6).getdata()) != list(m.show(6, truncation=0.1).getdata())
+
+
+def test_a_walk_of_a_conditional_model_keeps_its_classes():
+    """z goes along the arc; classes go along the line, so a class that both ends have stays what it is."""
+    m = model("gan, conditional")
+    prior = GaussianPrior.of(m, "test")
+    ends = {}
+    for seed in range(40):
+        with aside(seed), torch.no_grad():
+            ends.setdefault(int(prior.labels.split(prior.codes(64))[1][0].argmax()), []).append(seed)
+    (a, b), other = ends[0][:2], ends[1][0]
+    z, y = prior.labels.split(walk(m, (a, b), 5))
+    assert torch.equal(y, torch.tensor([[1.0, 0.0]]).expand(5, 2))
+    assert torch.allclose(z, slerp(z[0], z[-1], torch.linspace(0, 1, 5)).float(), atol=1e-5)
+    _, y = prior.labels.split(walk(m, (a, other), 5))
+    assert torch.allclose(y[:, 1], torch.linspace(0, 1, 5))
+    assert torch.allclose(y.sum(1), torch.ones(5))
