@@ -125,3 +125,28 @@ def test_a_code_is_found_for_what_the_model_can_make():
         invert(model, torch.zeros(2, 3, 8, 8))
     with pytest.raises(UserError, match="`starts`, `steps`: 0"):
         invert(model, own, starts=0)
+
+
+def test_a_code_of_a_conditional_model_keeps_its_class():
+    """A code between two classes would make more than the model makes of any."""
+    torch.manual_seed(1)
+    model = Model(build("gan, conditional"), {"method": "gan", "shape": list(SHAPE), "step": 0})
+    with torch.no_grad():
+        own = model.algorithm.sample(6)
+    found = invert(model, own, seed=3, steps=20)
+    y = model.algorithm.labels.split(found.z)[1]
+    assert torch.equal(y, torch.nn.functional.one_hot(y.argmax(1), 2).float())
+
+
+def test_the_start_that_is_kept_has_the_least_objective(monkeypatch):
+    tries = iter([(0.1, 9.0), (0.5, 1.0), (0.3, 2.0)])
+
+    def descend(decode, prior, x, *rest):
+        error, objective = (torch.full((len(x),), value) for value in next(tries))
+        return error[:, None].expand(-1, 2), error, objective
+
+    monkeypatch.setattr("pushforward.models.inversion._descend", descend)
+    generator = build("gan", SHAPE, latent_dim=2, hidden=(16,))
+    model = Model(generator, {"method": "gan", "shape": list(SHAPE), "step": 0})
+    found = invert(model, torch.zeros(3, *SHAPE), starts=3, prior_weight=1.0)
+    assert found.error.tolist() == pytest.approx([0.5] * 3)

@@ -102,7 +102,7 @@ def _met(x: Float[Tensor, "b d"], reach: float) -> Float[Tensor, " b"]:
     return near.fill_diagonal_(False).sum(1).double()
 
 
-def _dependence(met: Sequence[Float[Tensor, " b"]], share: float) -> float:
+def _dependence(met: Sequence[Float[Tensor, " _"]], share: float) -> float:
     """By how much the variance of the share of pairs exceeds that of as many independent ones; 1 at least.
 
     A sample of a crowded cell meets many others, so pairs that share it go together. The variance of a mean

@@ -4,9 +4,9 @@ A. Creswell and A. A. Bharath, *Inverting the Generator of a Generative Adversar
 et al., *Unrolled GANs*, ICLR 2017, section 3.4, and A. Srivastava et al., *VEEGAN*, NIPS 2017, take the
 error that is left as a measure of what a model cannot make (IvOM).
 
-Deviations: Adam with a falling rate from several draws of the prior, of which the best is kept; theirs use
-L-BFGS
-from one or more. Codes are held near the prior by its own logarithm where `prior_weight` is positive.
+Deviations: Adam with a falling rate from several draws of the prior, of which the one with the least objective
+is kept; theirs use L-BFGS from one or more. Codes are held near the prior by its own logarithm where
+`prior_weight` is positive. The class of a conditional model stays that of the draw that descent begins from.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from pushforward.abilities import Decodes, HasPrior
 from pushforward.core import to_float
+from pushforward.distributions.labels import Labels
 from pushforward.errors import UserError
 from pushforward.models.model import Model
 from pushforward.randomness import aside
@@ -60,6 +61,8 @@ def invert(
         )
     if starts < 1 or steps < 1:
         raise UserError(f"`starts`, `steps`: {starts}, {steps}; expected at least 1 of each")
+    labels: Labels | None = getattr(model.algorithm, "labels", None)
+    classes = 0 if labels is None else len(labels)
     found = []
     grad = [p for p in model.algorithm.parameters() if p.requires_grad]
     try:
@@ -68,12 +71,12 @@ def invert(
         with aside(seed), torch.enable_grad():
             for part in x.split(AT_ONCE):
                 images = to_float(part.to(model.device))
-                tries = [_descend(decode, prior, images, steps, rate, prior_weight) for _ in range(starts)]
-                errors = torch.stack([e for _, e in tries])
-                best = errors.argmin(0)
-                rows = torch.arange(len(images), device=best.device)
-                z = torch.stack([z for z, _ in tries])[best, rows]
-                found.append((z.cpu(), errors[best, rows].cpu()))
+                tries = [
+                    _descend(decode, prior, images, steps, rate, prior_weight, classes) for _ in range(starts)
+                ]
+                z, errors, objectives = (torch.stack(column) for column in zip(*tries, strict=True))
+                best, rows = objectives.argmin(0), torch.arange(len(images), device=objectives.device)
+                found.append((z[best, rows].cpu(), errors[best, rows].cpu()))
     finally:
         for p in grad:
             p.requires_grad_(True)
@@ -87,23 +90,31 @@ def _descend(
     steps: int,
     rate: float,
     prior_weight: float,
-) -> tuple[Float[Tensor, "n d"], Float[Tensor, " n"]]:
-    """From the nearest of some draws of the prior, a little aside."""
+    classes: int,
+) -> tuple[Float[Tensor, "n d"], Float[Tensor, " n"], Float[Tensor, " n"]]:
+    """From the nearest of some draws of the prior, a little aside: the codes, their errors and objectives.
+
+    classes: at the end of a code, which do not move.
+    """
     with torch.no_grad():
         drawn = prior(DRAWN)
         far = torch.cdist(x.flatten(1), decode(drawn).flatten(1))
         z = drawn[far.argmin(1)].clone()
+    z, y = z[:, : z.shape[1] - classes], z[:, z.shape[1] - classes :]
     z = (z + 0.1 * torch.randn_like(z)).requires_grad_()
+
+    def objective() -> tuple[Tensor, Tensor]:
+        error = _error(decode(torch.cat([z, y], 1)), x)
+        return error, error + prior_weight * z.square().mean(1) / 2
+
     adam = torch.optim.Adam([z], lr=rate)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps)
     for _ in range(steps):
-        error = _error(decode(z), x)
-        loss = (error + prior_weight * z.square().mean(1) / 2).sum()
-        (z.grad,) = torch.autograd.grad(loss, [z])
+        (z.grad,) = torch.autograd.grad(objective()[1].sum(), [z])
         adam.step()
         falling.step()
     with torch.no_grad():
-        return z.detach(), _error(decode(z), x)
+        return torch.cat([z, y], 1).detach(), *objective()
 
 
 def _error(made: Tensor, x: Tensor) -> Float[Tensor, " n"]:
