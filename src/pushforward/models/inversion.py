@@ -4,9 +4,10 @@ A. Creswell and A. A. Bharath, *Inverting the Generator of a Generative Adversar
 et al., *Unrolled GANs*, ICLR 2017, section 3.4, and A. Srivastava et al., *VEEGAN*, NIPS 2017, take the
 error that is left as a measure of what a model cannot make (IvOM).
 
-Deviations: Adam with a falling rate from several draws of the prior, of which the one with the least objective
-is kept; theirs use L-BFGS from one or more. Codes are held near the prior by its own logarithm where
-`prior_weight` is positive. The class of a conditional model stays that of the draw that descent begins from.
+Deviations: Adam with a falling rate from several draws of the prior, of which the one with the least
+objective is kept; theirs use L-BFGS from one or more. Codes are held near the prior by its own logarithm
+where `prior_weight` is positive. The class of a conditional model stays that of the draw that descent begins
+from.
 """
 
 from __future__ import annotations

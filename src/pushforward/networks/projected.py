@@ -52,6 +52,8 @@ class Projection(nn.Module):
     pixels that the shorter side of images is brought to; None for their own. pack: images side by side.
     """
 
+    channels_0: Tensor
+
     def __init__(
         self,
         shape: MapShape,
@@ -82,7 +84,7 @@ class Projection(nn.Module):
     def ready(self) -> EfficientNetLite:
         """The frozen network, loaded if it is not yet. Raises UserError where its weights are absent."""
         if self.network is None:
-            like: Tensor = getattr(self, "channels_0")  # noqa: B009 - a buffer, which mypy does not know
+            like = self.channels_0
             with aside(0), torch.inference_mode(False):
                 network = self.load()
             del network.head, network.classifier  # no map of theirs is taken

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 
 from pushforward.abilities import Samples, offers
 from pushforward.core import Clock, Observation, Observer, Selector, Snapshot, to_uint8
 from pushforward.data import Dataset
-from pushforward.diagnostics.leak import diagnose_leak, enough, train_leak_meter
+from pushforward.diagnostics.leak import LeakMeter, diagnose_leak, enough, train_leak_meter
 from pushforward.features import cached_features, find_extractor, judge
 from pushforward.metrics import mind, probabilistic
 from pushforward.views.transforms import Transform
@@ -40,9 +41,14 @@ class Quality(Observer):
         self.every = every
         order = torch.randperm(len(data), generator=torch.Generator().manual_seed(0))
         self.data = data.subset(order[:LOOKED_AT])
-        self._leak = train_leak_meter(data, transforms) if every and transforms and enough(data) else None
+        self._whole, self._transforms = data, transforms if enough(data) else ()
         self.features = judge(seen)[0]
         self._extractor = None if not self.every else find_extractor(self.features, data.shape)
+
+    @cached_property
+    def _meter(self) -> LeakMeter:
+        """Trained at the first look, not where a run begins."""
+        return train_leak_meter(self._whole, self._transforms)
 
     @property
     def selector(self) -> Selector:
@@ -77,9 +83,9 @@ class Quality(Observer):
             "p_recall": soft.recall,
         }
         told = {f"{key}[{self._name}]": value for key, value in figures.items()}
-        if self._leak is None:
+        if not self._transforms:
             return Observation(told)
-        leak, usual = self._leak(made), self._leak.real
+        leak, usual = self._meter(made), self._meter.real
         # What looks like no data at all looks like nothing transformed either.
         found = diagnose_leak(leak, usual) if soft.precision >= LIKE_DATA else None
         told |= {"leak": leak.value, "leak_real": usual.value}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -20,6 +22,13 @@ from pushforward.views.lecam import LeCam
 from pushforward.views.transformed import Transformed
 from pushforward.views.transforms import transforms_of
 
+# What an option is of, by its beginning.
+READ_BY: Mapping[str, tuple[str, ...]] = {
+    "diffaugment_": ("diffaugment",),
+    "ada_": ("ada", "apa"),
+    "da_": ("da",),
+    "dag_": ("dag", "dag-single"),
+}
 Adapts = Literal["by zero", "by pairs", "never"]
 Kind = Literal["rotation", "flip", "fliprot", "translation", "crop"]
 
@@ -135,10 +144,24 @@ class AugmentOptions:
         return self.dag_heads_per_step if self.augment.startswith("dag") else None
 
     def check_augment(self) -> None:
-        """Raise UserError at the first value that cannot be."""
+        """Raise UserError at the first value that cannot be, or that nothing would read."""
+        for prefix, methods in READ_BY.items():
+            if self.augment not in methods:
+                self._refuse_unread(prefix, f"`augment` is {self.augment}; set it to {' or '.join(methods)}")
+        if not self.lecam:
+            self._refuse_unread("lecam_", "`lecam` is 0; give it a weight, such as 0.3")
+        if self.consistency == "none":
+            self._refuse_unread("consistency_", "`consistency` is none; set it to cr or bcr")
         if not self.dag_weight > 0:
             raise UserError(f"`dag_weight`: {self.dag_weight}; expected a positive weight, such as 0.2")
         if not 0 < self.dag_share <= 1:
             raise UserError(f"`dag_share`: {self.dag_share}; expected a share of the batch in (0, 1]")
         if not self.dag_transforms:
             raise UserError("`dag_transforms`: none; expected at least one, such as rotation")
+
+    def _refuse_unread(self, prefix: str, why: str) -> None:
+        for field in dataclasses.fields(AugmentOptions):
+            value = getattr(self, field.name)
+            if field.name.startswith(prefix) and value != field.default:
+                shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
+                raise UserError(f"`{field.name}`: {shown}, but {why}, or leave it out")

@@ -60,16 +60,14 @@ class ADA(Adaptive):
         b, (h, w) = len(x), x.shape[2:]
         total = torch.eye(3, device=x.device, dtype=x.dtype).expand(b, 3, 3)
         moved = torch.zeros(b, dtype=torch.bool, device=x.device)
-        normal = lambda std: std * torch.randn(b, device=x.device, dtype=x.dtype)  # noqa: E731
-        uniform = lambda: torch.rand(b, device=x.device, dtype=x.dtype)  # noqa: E731
         one = x.new_ones(b)
         half = 1 - (1 - self.p).sqrt()  # of each of two turns, so that one of them happens with p
-        flip = 1 - 2 * (uniform() < 0.5).to(x)
-        quarter = (uniform() * (4 if h == w else 2)).floor() * (math.pi / 2 if h == w else math.pi)
-        shift = [((2 * uniform() - 1) * SHIFT * side).round() for side in (w, h)]
-        scale, aspect = torch.exp2(normal(SCALE)), torch.exp2(normal(ASPECT))
-        fraction = [normal(FRACTION) * side for side in (w, h)]
-        turns = [(2 * uniform() - 1) * math.pi for _ in range(2)]
+        flip = 1 - 2 * (_uniform(x) < 0.5).to(x)
+        quarter = (_uniform(x) * (4 if h == w else 2)).floor() * (math.pi / 2 if h == w else math.pi)
+        shift = [((2 * _uniform(x) - 1) * SHIFT * side).round() for side in (w, h)]
+        scale, aspect = torch.exp2(SCALE * _normal(x)), torch.exp2(ASPECT * _normal(x))
+        fraction = [FRACTION * side * _normal(x) for side in (w, h)]
+        turns = [(2 * _uniform(x) - 1) * math.pi for _ in range(2)]
         for matrix, p in (
             (_scaled(flip, one), self.p),
             (_turned(quarter), self.p),
@@ -90,20 +88,22 @@ class ADA(Adaptive):
         alpha = x.shape[1] in (2, 4)
         c, rest = (x[:, :-1], x[:, -1:]) if alpha else (x, x[:, :0])
         b, k = len(x), c.shape[1]
-        normal = lambda: torch.randn(b, 1, 1, device=x.device, dtype=x.dtype)  # noqa: E731
         eye = torch.eye(k, device=x.device, dtype=x.dtype)
         grey = torch.full((k, k), 1 / k, device=x.device, dtype=x.dtype)  # onto the axis of luma
         matrix, offset = eye.expand(b, k, k), x.new_zeros(b, k, 1)
         chosen = self.drawn(x)[:, None, None]
         changed = chosen
-        offset = torch.where(chosen, offset + BRIGHTNESS * normal(), offset)
+        offset = torch.where(chosen, offset + BRIGHTNESS * _normal(x)[:, None, None], offset)
         steps = [
-            torch.exp2(CONTRAST * normal()) * eye,
-            eye - 2 * grey * (torch.rand(b, 1, 1, device=x.device) < 0.5),
+            torch.exp2(CONTRAST * _normal(x)[:, None, None]) * eye,
+            eye - 2 * grey * (_uniform(x) < 0.5)[:, None, None],
         ]
         if k == 3:
-            angle = (2 * torch.rand(b, 1, 1, device=x.device, dtype=x.dtype) - 1) * math.pi
-            steps += [_hue(angle, eye, grey), grey + torch.exp2(SATURATION * normal()) * (eye - grey)]
+            angle = (2 * _uniform(x)[:, None, None] - 1) * math.pi
+            steps += [
+                _hue(angle, eye, grey),
+                grey + torch.exp2(SATURATION * _normal(x)[:, None, None]) * (eye - grey),
+            ]
         for step in steps:
             chosen = self.drawn(x)[:, None, None]
             matrix = torch.where(chosen, step @ matrix, matrix)
@@ -112,6 +112,14 @@ class ADA(Adaptive):
         painted = (matrix @ c.flatten(2) + offset).view_as(c)
         c = torch.where(changed[:, :, :, None], painted, c)
         return torch.cat([c, rest], 1) if alpha else c
+
+
+def _normal(x: Tensor) -> Float[Tensor, " b"]:
+    return torch.randn(len(x), device=x.device, dtype=x.dtype)
+
+
+def _uniform(x: Tensor) -> Float[Tensor, " b"]:
+    return torch.rand(len(x), device=x.device, dtype=x.dtype)
 
 
 def _matrix(rows: Sequence[Sequence[Tensor]]) -> Float[Tensor, "b 3 3"]:

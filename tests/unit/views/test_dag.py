@@ -26,7 +26,8 @@ MLP = {"network": "mlp", "hidden": (16,)}
 
 def model(method: str, shape=SHAPE, **options) -> Algorithm:
     torch.manual_seed(0)
-    options = {"latent_dim": 3, "augment": "dag", "dag_weight": LAMBDA, **MLP, **options}
+    options = {"latent_dim": 3, "augment": "dag", **MLP, **options}
+    options |= {"dag_weight": LAMBDA} if options["augment"].startswith("dag") else {}
     made = recipe_class(method)(**options).build(shape)
     made.clock = Clock(step=0, steps=10)
     return made
