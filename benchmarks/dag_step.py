@@ -3,9 +3,10 @@
     OMP_NUM_THREADS=1 python benchmarks/dag_step.py [--json] [--only dag sampled] [--rounds 9] [--seconds 0.5]
 
 `dag` shows the image and three rotations (K = 4), each by a head of its own; `sampled` draws one of the three
-for each step. For `gan`, `wgan-gp` and `r3gan` on DCGAN's and the residual networks, 1 x 32 x 32 images of
-mnist5k: the library's whole path (recipe, stream, trainer). One critic step for one of the generator, so that
-methods compare. Processor time, so that a shared machine matters less. Ratios are medians over rounds.
+for each step; `ada` has a fixed p of ½; `projected` has its own critic in place of either network's. For
+`gan`, `wgan-gp` and `r3gan` on DCGAN's and the residual networks, 1 x 32 x 32 images of mnist5k: the
+library's whole path (recipe, stream, trainer). One critic step for one of the generator, so that methods
+compare. Processor time, so that a shared machine matters less. Ratios are medians over rounds.
 
 A further variant is a line of VARIANTS; its ratio is `NAME_vs_plain`.
 """
@@ -16,18 +17,15 @@ import argparse
 import json
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import quick
 import torch
+from method_step import seconds_a_step, steps_of
 
-from pushforward.data import Dataset, Stream, load_splits
-from pushforward.methods import recipe_class
-from pushforward.training.loop import Trainer
-from pushforward.training.settings import LoopSettings
+from pushforward.data import load_splits
 
 METHODS = ["gan", "wgan-gp", "r3gan"]
 NETWORKS = ["dcgan", "residual"]
@@ -35,29 +33,12 @@ PLAIN = "plain"
 VARIANTS: dict[str, dict[str, Any]] = {
     "dag": {"augment": "dag"},
     "sampled": {"augment": "dag", "dag_heads_per_step": 1},
+    "diffaugment": {"augment": "diffaugment"},
+    "ada": {"augment": "ada", "ada_p": 0.5},
+    "lecam": {"lecam": 0.3, "lecam_after": 0},
+    "projected": {"critic": "projected"},
 }
-
-
-def steps_of(method: str, options: dict[str, Any], data: Dataset, batch: int, folder: Path) -> Callable:
-    """A function that trains for n steps."""
-    torch.manual_seed(0)
-    algorithm = recipe_class(method)(n_critic=1, **options).build(data.shape).train()
-    stream = Stream({"data": data}, batch_size=batch, seed=0)
-    trainer = Trainer(algorithm, stream, folder, steps=10**9, settings=LoopSettings(checkpoint_every=0))
-
-    def run(n: int) -> None:
-        for _ in range(n):
-            trainer.one_step()
-        trainer.flush()
-
-    return run
-
-
-def seconds_a_step(run: Callable, n: int) -> float:
-    """Processor time."""
-    start = time.process_time()
-    run(n)
-    return (time.process_time() - start) / n
+QUICK = [name for name in VARIANTS if name != "projected"]  # whose step takes longest
 
 
 def race(runs: dict[str, Callable], rounds: int, seconds: float) -> dict[str, list[float]]:
@@ -83,7 +64,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64, help="images a step")
     parser.add_argument("--rounds", type=int, default=9, help="timed rounds of each variant")
     parser.add_argument("--seconds", type=float, default=0.5, help="length of a variant's turn")
-    args = quick.parse(parser, rounds=3, seconds=0.1, width=32, batch=32)
+    args = quick.parse(parser, rounds=3, seconds=0.1, width=32, batch=32, only=QUICK)
     data = load_splits("mnist5k", image_size=32).train
     variants = {PLAIN: {}} | {name: VARIANTS[name] for name in args.only}
     rows: list[dict] = []
@@ -93,7 +74,7 @@ def main() -> None:
             common = {"network": network, "width": args.width}
             with tempfile.TemporaryDirectory() as folder:
                 runs = {
-                    name: steps_of(method, common | own, data, args.batch, Path(folder))
+                    name: steps_of(method, {"n_critic": 1} | common | own, data, args.batch, Path(folder))
                     for name, own in variants.items()
                 }
                 times = race(runs, args.rounds, args.seconds)

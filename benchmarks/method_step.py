@@ -45,7 +45,8 @@ def contenders() -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 def steps_of(method: str, options: dict[str, Any], data: Dataset, batch: int, folder: Path) -> Callable:
-    """A function that trains for n steps."""
+    """A function that trains for n steps, from seed 0."""
+    torch.manual_seed(0)
     algorithm = recipe_class(method)(**options).build(data.shape).train()
     stream = Stream({"data": data}, batch_size=batch, seed=0)
     trainer = Trainer(algorithm, stream, folder, steps=10**9, settings=LoopSettings(checkpoint_every=0))

@@ -93,9 +93,10 @@ def split(rows: Rows, stream: str = DATA) -> tuple[Rows, Rows, str]:
         return rows.take(np.flatnonzero(~official)), rows.take(np.flatnonzero(official)), how
     if len(rows) < 2:
         kind = Kind.of(rows.shape)
+        copies = f" ({rows.scan.duplicates} more are the same)" if rows.scan.duplicates else ""
         raise UserError(
-            f"{option_of('data', stream)} {rows.scan.source}: 1 usable {kind.name}, but one is held out and "
-            f"training needs another; add {kind.many}, or give the held-out ones with "
+            f"{option_of('data', stream)} {rows.scan.source}: 1 usable {kind.name}{copies}, but one is "
+            f"held out and training needs another; add {kind.many}, or give the held-out ones with "
             f"{option_of('test', stream)}"
         )
     place = places(rows.keys)

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+from PIL import Image
 
+from pushforward.data import load_splits
 from pushforward.data.rows import Rows, Scan, class_order, digests, fingerprint
 from pushforward.data.splits import TEST_SHARE, drop_duplicates, split, subset
 from pushforward.errors import UserError
@@ -145,3 +147,10 @@ def test_the_fingerprint_sees_pixels_labels_shape_and_order():
 
 def test_numbered_classes_are_in_the_order_of_numbers():
     assert class_order(["10", "9", "cat", "1", "9"]) == ("1", "9", "10", "cat")
+
+
+def test_images_that_are_all_the_same_are_told(tmp_path):
+    for i in range(4):
+        Image.fromarray(np.full((8, 8), 7, np.uint8)).save(tmp_path / f"{i}.png")
+    with pytest.raises(UserError, match=r"1 usable image \(3 more are the same\), but one is held out"):
+        load_splits(str(tmp_path))

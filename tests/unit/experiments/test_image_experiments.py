@@ -11,7 +11,7 @@ import torch
 from pushforward.core import to_float
 from pushforward.data import Dataset, load_dataset
 from pushforward.experiments import augmentation_utility as utility
-from pushforward.experiments import few_labels, sides, stacked_mnist, vae_vs_gan, wgan_loss
+from pushforward.experiments import few_labels, images, sides, stacked_mnist, vae_vs_gan, wgan_loss
 from pushforward.experiments.covering import DIVERGENCES, FAR, JS, KL, REVERSE, SIGMA, W2, fitted
 from pushforward.experiments.harness.experiment import Cell, Results
 from pushforward.experiments.images import Training
@@ -41,7 +41,15 @@ def test_a_training_takes_the_preset_for_its_size_and_is_told_classes():
     recipe = training.algorithm.hyper
     assert (recipe.latent_dim, recipe.gamma, recipe.width) == (64, 0.5, 4)
     assert training.trained().classes == tuple("0123456789")
-    assert training.seconds > 0
+
+
+def test_a_training_counts_its_own_processor_time_alone(monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr(images.time, "process_time", lambda: next(clock))
+    training = Training(method="gan", data=digits(), steps=4, seed=0, options=SMALL, batch_size=8)
+    for _ in training.reports():
+        next(clock)  # what the caller does between two steps
+    assert training.seconds == 4
 
 
 # For a Gaussian p with p(x) = N(0, Σ), KL(p‖q) is least where q has p's mean and variances.
