@@ -78,7 +78,7 @@ def run(argv: list[str]) -> None:
     from rich.console import Console
 
     from pushforward.evaluation import evaluate
-    from pushforward.evaluation.kept import keep
+    from pushforward.evaluation.kept import keep, weights_of
     from pushforward.models.marginal import DRAWS
     from pushforward.objectives.annealing import Annealing
     from pushforward.runs.reopen import images_for, open_run, pick
@@ -113,6 +113,7 @@ def run(argv: list[str]) -> None:
         "run": str(options.run),
         "checkpoint": options.which,
         "step": model.about["step"],
+        "weights": weights_of(options.run if options.which == "last" else RunFolder(options.run).best.path),
         "data": options.data or config.sources[config.streams[0]],
         "split": shown.split,
         "fingerprint": images.fingerprint,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from pushforward.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Kept:
-    """What an earlier evaluation came to. step: of the weights that it measured. n: rows of held-out data."""
+    """What an earlier evaluation came to. step: of the weights that it measured. weights: the SHA-256 of their
+    file, None in files of version 0.1.0. n: rows of held-out data."""
 
     step: int
+    weights: str | None
     n: int
     metrics: tuple[Metric, ...]
 
@@ -36,6 +39,12 @@ def read_kept(run: Path) -> Kept | None:
     content = read_json(path, "Evaluation")
     try:
         metrics = tuple(Metric(**metric) for metric in content["metrics"])
-        return Kept(int(content["step"]), int(content["n"]), metrics)
+        return Kept(int(content["step"]), content.get("weights"), int(content["n"]), metrics)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path.name}: {error}") from error
+
+
+def weights_of(run: Path) -> str:
+    """The SHA-256 of a run's published weights."""
+    with RunFolder(run).weights.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,7 +17,7 @@ from pushforward.data.dataset import split_validation
 from pushforward.data.kinds import size_of
 from pushforward.errors import UserError
 from pushforward.evaluation import Evaluation, Metric, evaluate
-from pushforward.evaluation.kept import read_kept
+from pushforward.evaluation.kept import read_kept, weights_of
 from pushforward.files import read_metrics
 from pushforward.models.model import Model
 from pushforward.models.store import load
@@ -172,9 +172,9 @@ def _kept(folder: Path, model: Model, evaluation: Evaluation, notes: list[str]) 
         return ()
     if kept is None:
         return ()
-    if kept.step != model.about["step"]:
+    if kept.step != model.about["step"] or kept.weights not in (None, weights_of(folder)):
         notes.append(
-            f"the last evaluation was of step {kept.step:,}, so it is not shown; "
+            f"the last evaluation was of step {kept.step:,}, and of other weights, so it is not shown; "
             "run `pushforward evaluate` again"
         )
         return ()

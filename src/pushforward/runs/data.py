@@ -18,6 +18,8 @@ from pushforward.config import RunConfig, read_config
 from pushforward.data import Dataset, Splits, load_splits
 from pushforward.data.dataset import split_validation
 from pushforward.errors import UserError, did_you_mean
+from pushforward.methods import migrate
+from pushforward.reading import Damaged, read_json
 from pushforward.run_folder import RunFolder
 from pushforward.runs.told import told
 from pushforward.streams import Classes, build
@@ -61,7 +63,22 @@ def read_run(folder: Path) -> RunConfig:
         raise UserError(
             f"RUN: {path} is cut off: it does not say what data it was trained on; put back the whole file"
         )
+    _refuse_strange(config, RunFolder(folder))
     return config
+
+
+def _refuse_strange(config: RunConfig, folder: RunFolder) -> None:
+    """Raise UserError where the config is of another method's run than the model beside it."""
+    try:
+        about = read_json(folder.model, "About")
+    except (Damaged, OSError):
+        return  # who needs the model says so
+    method = migrate(about["method"], about["options"])[0]
+    if method != config.method:
+        raise UserError(
+            f"RUN: {folder.config} is of '{config.method}', but {folder.model} is of '{method}': one of them "
+            "is another run's; put back its own"
+        )
 
 
 def _runs_near(folder: Path) -> list[str]:

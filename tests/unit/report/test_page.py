@@ -191,6 +191,10 @@ def test_what_evaluate_kept_is_shown_beside_the_reports_own_figures(copied, caps
     page = write_report(copied).read_text()
     assert "The last 1 row is from" not in page
     assert "last evaluation was of step" in page
+    kept["step"] -= 1
+    kept["weights"] = "0" * 64  # of another run that is as long
+    (copied / "evaluation.json").write_text(json.dumps(kept))
+    assert "and of other weights" in write_report(copied).read_text()
     (copied / "evaluation.json").write_text("{")
     assert "last evaluation could not be read" in write_report(copied).read_text()
 

@@ -22,3 +22,12 @@ def test_a_config_that_lost_its_end_is_refused(finished_run, tmp_path, share):
     path.write_text(whole[: end + 1])
     with pytest.raises(UserError, match=r"config\.yaml is cut off: it does not say what data"):
         read_run(folder)
+
+
+def test_a_config_of_another_methods_run_is_told(finished_run, tmp_path):
+    folder = tmp_path / "swapped"
+    shutil.copytree(finished_run, folder)
+    path = RunFolder(folder).model
+    path.write_text(path.read_text().replace('"method": "vae"', '"method": "ae"', 1))
+    with pytest.raises(UserError, match=r"config\.yaml is of 'vae', but .*model\.json is of 'ae'"):
+        read_run(folder)
