@@ -17,8 +17,11 @@ from pushforward.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Kept:
-    """What an earlier evaluation came to. step: of the weights that it measured. weights: the SHA-256 of their
-    file, None in files of version 0.1.0. n: rows of held-out data."""
+    """What an earlier evaluation came to.
+
+    step: of the weights that it measured. weights: the SHA-256 of their file, None in files of version 0.1.0.
+    n: rows of held-out data.
+    """
 
     step: int
     weights: str | None
