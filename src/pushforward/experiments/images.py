@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -24,8 +24,8 @@ from pushforward.training.fit import fitting
 class Training:
     """A method on images, not yet trained.
 
-    options: of the recipe, over those of the preset that fits the images, where the method has one. rates: of
-    players that have one of their own. seconds: of processor time that `reports` has taken so far.
+    options: of the recipe, over those of the preset that fits the images, where the method has one. seconds:
+    of processor time that `reports` has taken so far.
     """
 
     method: str
@@ -33,7 +33,6 @@ class Training:
     steps: int
     seed: int
     options: Mapping[str, Any] = field(default_factory=dict)
-    rates: Mapping[str, float] = field(default_factory=dict)
     batch_size: int = 64
     seconds: float = 0.0
 
@@ -48,12 +47,8 @@ class Training:
     def reports(self) -> Iterator[dict[str, Tensor]]:
         """Train; what each step reports, and between two of them the model may be looked at."""
         stream = Stream({"data": self.data}, batch_size=self.batch_size, seed=self.seed)
-        players = {
-            name: replace(player, lr=self.rates.get(name, player.lr))
-            for name, player in self.algorithm.players().items()
-        }
         since = time.process_time()
-        for reported in fitting(self.algorithm, stream, self.steps, players=players):
+        for reported in fitting(self.algorithm, stream, self.steps):
             self.seconds += time.process_time() - since
             yield reported
             since = time.process_time()

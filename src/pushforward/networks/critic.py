@@ -20,16 +20,23 @@ class Critic(nn.Module):
 
     trunk: (b, *x) -> (b, features). head: (b, features) -> (b, 1), or (b, features + codes) -> (b, 1).
     Scores are logits, or unbounded values for a Wasserstein loss. Several heads may share one trunk.
-    another: makes a further head of the kind of `head`, with fresh weights.
+    another: makes a further head of the kind of `head`, with fresh weights. prepare: gets what the trunk
+    needs from elsewhere, such as frozen weights; raises UserError where it cannot.
     """
 
     def __init__(
-        self, trunk: nn.Module, head: nn.Module, *, another: Callable[[], nn.Module] | None = None
+        self,
+        trunk: nn.Module,
+        head: nn.Module,
+        *,
+        another: Callable[[], nn.Module] | None = None,
+        prepare: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__()
         self.trunk = trunk
         self.head = head
         self._another = another
+        self.prepare = prepare
 
     def forward(self, x: Float[Tensor, "b *x"], z: Float[Tensor, "b codes"] | None = None) -> Tensor:
         """(b, 1). z: only for a critic that was made for pairs."""

@@ -169,7 +169,7 @@ def projected_critic(projection: Projection, *, width: int = 64, classes: int = 
     def heads() -> Heads:
         return Heads(maps, width=width, classes=classes)
 
-    return Critic(projection, heads(), another=heads)
+    return Critic(projection, heads(), another=heads, prepare=projection.ready)
 
 
 def coloured(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 3 h w"]:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from pushforward.core import Clock
 from pushforward.distributions.standard import Standard
 from pushforward.errors import UserError
+from pushforward.networks.critic import Critic
 from pushforward.networks.layers import has_batch_norm
-from pushforward.networks.projected import Projection
 from pushforward.views.view import Identity, View
 
 Codes = tuple[Tensor, Tensor]
@@ -192,9 +192,8 @@ class ViewedCritic(nn.Module):
 
     def check_batch(self, n: int) -> None:
         """Raise UserError where a view cannot show batches of n, or frozen weights are absent."""
-        for part in self.network.modules():
-            if isinstance(part, Projection):
-                part.ready()
+        if isinstance(self.network, Critic):
+            self.network.prepare()
         for view in self._views():
             view.check_batch(n)
 
