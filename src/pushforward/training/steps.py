@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pushforward.core import Algorithm, Draw, Player, Update
 from pushforward.training.distributed import World
+from pushforward.training.memory import keep_freed_memory
 
 Context = Callable[[], AbstractContextManager[object]]
 
@@ -30,6 +31,7 @@ class Stepper:
         world: World | None = None,
         forward: Context = nullcontext,
     ) -> None:
+        keep_freed_memory()
         self.algorithm = algorithm
         self.players = players
         self.use(optimizers)
