@@ -48,7 +48,8 @@ class Training:
         """Train; what each step reports, and between two of them the model may be looked at."""
         stream = Stream({"data": self.data}, batch_size=self.batch_size, seed=self.seed)
         since = time.process_time()
-        for reported in fitting(self.algorithm, stream, self.steps):
+        self._fitting = fitting(self.algorithm, stream, self.steps)
+        for reported in self._fitting:
             self.seconds += time.process_time() - since
             yield reported
             since = time.process_time()
@@ -60,9 +61,10 @@ class Training:
         return self.model
 
     def look(self, n: int, *, seed: int) -> Tensor:
-        """n samples as bytes, of the model as it stands; it trains on as if nobody had looked."""
+        """n samples as bytes, by averaged weights where there are some; training goes on as if unseen."""
         self.algorithm.eval()
-        made = to_uint8(self.model.sample(n, seed=seed))
+        with self._fitting.averages.published():
+            made = to_uint8(self.model.sample(n, seed=seed))
         self.algorithm.train()
         return made
 

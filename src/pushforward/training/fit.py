@@ -36,23 +36,38 @@ def fit(
 
 def fitting(
     algorithm: Algorithm, draw: Draw, steps: int, *, players: Mapping[str, Player] | None = None
-) -> Iterator[dict[str, Tensor]]:
+) -> Fitting:
     """`fit`, as an iterator: what was reported, after each step. Between two steps the caller may look.
 
     The reports are on the algorithm's device, so reading them costs a synchronisation.
     """
-    players = players or algorithm.players()
-    optimizers = build_optimizers(players)
-    stepper, averages = Stepper(algorithm, players, optimizers), Averages(players)
-    algorithm.clock = Clock(steps=steps)
-    algorithm.train()
-    for step in range(steps):
-        set_rates(optimizers, players, algorithm.clock)
-        reported = stepper(draw)
-        averages.update(algorithm.clock)
-        algorithm.clock.step = step + 1
-        algorithm.clock.images = getattr(draw, "images", 0)  # where the draw is a stream, which counts them
-        yield reported
-    check_finite(algorithm, steps)
-    averages.publish()
-    algorithm.eval()
+    return Fitting(algorithm, draw, steps, players or algorithm.players())
+
+
+class Fitting(Iterator[dict[str, Tensor]]):
+    """Training under way. averages: of the weights, which a look may publish for a while."""
+
+    def __init__(self, algorithm: Algorithm, draw: Draw, steps: int, players: Mapping[str, Player]) -> None:
+        self.averages = Averages(players)
+        self._reports = self._run(algorithm, draw, steps, players)
+
+    def __next__(self) -> dict[str, Tensor]:
+        return next(self._reports)
+
+    def _run(
+        self, algorithm: Algorithm, draw: Draw, steps: int, players: Mapping[str, Player]
+    ) -> Iterator[dict[str, Tensor]]:
+        optimizers = build_optimizers(players)
+        stepper = Stepper(algorithm, players, optimizers)
+        algorithm.clock = Clock(steps=steps)
+        algorithm.train()
+        for step in range(steps):
+            set_rates(optimizers, players, algorithm.clock)
+            reported = stepper(draw)
+            self.averages.update(algorithm.clock)
+            algorithm.clock.step = step + 1
+            algorithm.clock.images = getattr(draw, "images", 0)  # a stream counts them
+            yield reported
+        check_finite(algorithm, steps)
+        self.averages.publish()
+        algorithm.eval()

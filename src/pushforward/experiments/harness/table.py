@@ -135,6 +135,12 @@ EXPERIMENTS = {
             45,
         ),
         Entry(
+            "few-images",
+            "pushforward.experiments.few_images",
+            "every remedy for few images side by side, at equal images and at equal minutes",
+            None,
+        ),
+        Entry(
             "augmentation-utility",
             "pushforward.experiments.augmentation_utility",
             "what generated images are worth to a classifier with few labels",
