@@ -174,7 +174,7 @@ def plot(results: Results) -> Any:
 
     settings = list(dict.fromkeys(cell.setting for cell in results.figures))
     labels = (ALONE, *GENERATORS)
-    canvas = Canvas(figsize=(3.3 * len(settings), 3.6), layout="constrained")
+    canvas = Canvas(figsize=(3.3 * len(settings), 3.9), layout="constrained")
     axes = canvas.subplots(1, len(settings), squeeze=False)[0]
     for axis, setting in zip(axes, settings, strict=True):
         for x, label in enumerate(labels):
@@ -189,7 +189,7 @@ def plot(results: Results) -> Any:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(axis="y", color="#ededed")
     axes[0].set_ylabel("test accuracy, %")
-    axes[-1].legend(frameon=False, fontsize=8, loc="lower right")
+    canvas.legend(*axes[0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=3)
     return canvas
 
 

@@ -13,8 +13,8 @@ from pushforward.experiments.harness.experiment import Experiment
 class Entry:
     """One experiment. module: where its `EXPERIMENT` is. summary: a line for the listing.
 
-    minutes: of its quick budget on two cores: half the seconds of its cells in docs/results, which ran one by
-    one on a core of an AMD EPYC without AMX. None where it was not run as a whole yet, and no result is kept.
+    minutes: of its quick budget on two cores: half the seconds of its cells in docs/results, each of which
+    ran on one core of the machine that its page names. None where it was not run as a whole yet, and no result is kept.
     """
 
     name: str
@@ -120,7 +120,7 @@ EXPERIMENTS = {
             "stacked-mnist",
             "pushforward.experiments.stacked_mnist",
             "which of 1,000 modes each remedy finds, beside the papers' tables",
-            None,
+            15,
         ),
         Entry(
             "wgan-loss-tracks-quality",
@@ -144,7 +144,7 @@ EXPERIMENTS = {
             "augmentation-utility",
             "pushforward.experiments.augmentation_utility",
             "what generated images are worth to a classifier with few labels",
-            None,
+            20,
         ),
     )
 }
