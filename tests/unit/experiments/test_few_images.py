@@ -107,18 +107,18 @@ def told(results: Results) -> dict[str, float]:
     return {claim.claim: claim.value(results) for claim in EXPERIMENT.claims("quick")}
 
 
-def test_ahead_is_counted_in_the_larger_spread():
+def test_ahead_is_counted_in_spreads_of_the_difference_seed_by_seed():
     ahead = [v for k, v in told(made_up(DAG_turns=(5.0, 7.0, 9.0))).items() if "DAG's turns: nearer" in k]
-    assert ahead == [pytest.approx((11 - 7) / 2)] * 2
+    assert ahead == [pytest.approx(4.0)] * 2  # 5, 4 and 3
     level = [v for k, v in told(made_up()).items() if "DAG's turns: nearer" in k]
     assert level == [0.0, 0.0]
 
 
 def test_the_choice_is_the_row_of_the_best_rank_and_its_lag_is_counted():
-    results = made_up(ADA=(1.0, 2.0, 3.0), APA=(0.0, 0.1, 0.2))
+    results = made_up(ADA=(1.0, 2.0, 4.0), APA=(0.0, 0.5, 2.0))
     assert choice(results) == "ADA"  # APA is not run with 1,000 images
     behind = [v for k, v in told(results).items() if "best mean rank" in k]
-    assert behind == [pytest.approx((2 - 0.1) / 1.0)]
+    assert behind == [pytest.approx(1.5 / 0.5)]  # 1, 1.5 and 2
 
 
 def test_the_picture_shows_every_row():

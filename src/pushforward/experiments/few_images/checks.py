@@ -40,15 +40,15 @@ def choice(results: Results) -> str:
     return min(shared, key=lambda label: mean(ranks[label]))
 
 
-def _spread(results: Results, figure: str, label: str, setting: str) -> float:
-    values = results.values(figure, label, setting)
-    return stdev(values) if len(values) > 1 else 0.0
-
-
 def _ahead(results: Results, figure: str, better: str, worse: str, setting: str) -> float:
-    """By how many spreads, the larger of the two, the mean of the one is below that of the other."""
-    spread = max(_spread(results, figure, label, setting) for label in (better, worse))
-    return (results.mean(figure, worse, setting) - results.mean(figure, better, setting)) / (spread or 1.0)
+    """By how many spreads the one is below the other: the mean of their differences seed by seed, over the
+    standard deviation of these. Both learn from the same images in a seed, and those differ between seeds."""
+    pairs = zip(results.values(figure, better, setting), results.values(figure, worse, setting), strict=True)
+    gains = [b - a for a, b in pairs]
+    if not gains:
+        raise Incomplete(f"'{figure}' of {better} and {worse} · {setting}: no cell has it")
+    spread = stdev(gains) if len(gains) > 1 else 0.0
+    return mean(gains) / (spread or 1.0)
 
 
 def _behind_best(results: Results) -> float:

@@ -14,7 +14,8 @@ class Entry:
     """One experiment. module: where its `EXPERIMENT` is. summary: a line for the listing.
 
     minutes: of its quick budget on two cores: half the seconds of its cells in docs/results, each of which
-    ran on one core of the machine that its page names. None where it was not run as a whole yet, and no result is kept.
+    ran on one core of the machine that its page names. None where it was not run as a whole yet, and no
+    result is kept.
     """
 
     name: str
