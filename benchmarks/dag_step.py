@@ -8,7 +8,8 @@ for each step; `ada` has a fixed p of ½; `projected` has its own critic in plac
 library's whole path (recipe, stream, trainer). One critic step for one of the generator, so that methods
 compare. Processor time, so that a shared machine matters less. Ratios are medians over rounds.
 
-A further variant is a line of VARIANTS; its ratio is `NAME_vs_plain`.
+`NAME_arithmetic` is the ratio of the multiply-adds of convolutions and products: what no implementation of
+that step can be much below. A further variant is a line of VARIANTS; its ratio is `NAME_vs_plain`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from typing import Any
 import quick
 import torch
 from method_step import seconds_a_step, steps_of
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from pushforward.data import load_splits
 
@@ -39,6 +42,29 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "projected": {"critic": "projected"},
 }
 QUICK = [name for name in VARIANTS if name != "projected"]  # whose step takes longest
+
+
+class Counted(TorchDispatchMode):
+    """Floating-point operations of convolutions and matrix products while inside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Count, and go on."""
+        out = func(*args, **(kwargs or {}))
+        count = flop_registry.get(func.overloadpacket)
+        if count is not None:
+            self.operations += count(*args, **(kwargs or {}), out_val=out)
+        return out
+
+
+def operations(run: Callable) -> int:
+    """Of one step."""
+    with Counted() as counted:
+        run(1)
+    return counted.operations
 
 
 def race(runs: dict[str, Callable], rounds: int, seconds: float) -> dict[str, list[float]]:
@@ -77,6 +103,7 @@ def main() -> None:
                     name: steps_of(method, {"n_critic": 1} | common | own, data, args.batch, Path(folder))
                     for name, own in variants.items()
                 }
+                counted = {name: operations(run) for name, run in runs.items()}
                 times = race(runs, args.rounds, args.seconds)
             label = f"{method}_{network}"
             for name, t in times.items():
@@ -85,6 +112,7 @@ def main() -> None:
                 if name != PLAIN:
                     pairs = zip(t, times[PLAIN], strict=True)
                     ratios[f"{label}_{name}_vs_plain"] = round(statistics.median(a / b for a, b in pairs), 3)
+                    ratios[f"{label}_{name}_arithmetic"] = round(counted[name] / counted[PLAIN], 3)
     if args.json:
         result = {"name": "dag_step", "ratios": ratios, "rows": rows, "threads": torch.get_num_threads()}
         print(json.dumps(result | args.machine))
@@ -93,7 +121,7 @@ def main() -> None:
         where = f"{row['method']:<8} {row['network']:<9} {row['variant']:<12}"
         print(f"{where} {row['ms_per_step']:9.2f} ms/step")
     for name, value in ratios.items():
-        print(f"{name:<36} {value:.3f}")
+        print(f"{name:<38} {value:.3f}")
 
 
 if __name__ == "__main__":
