@@ -43,6 +43,12 @@ class Classes:
         return None if content is None else cls(tuple(content["names"]), tuple(content["shares"]))
 
 
+def shapes_of(about: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The shapes of the data by stream that a `model.json` tells of."""
+    told = about["shapes"] if "shapes" in about else {DATA: about["shape"]}
+    return {name: tuple(shape) for name, shape in told.items()}
+
+
 def check_told(recipe: Any, classes: Classes | None) -> None:
     """Raise UserError where a recipe is `conditional` and gets no classes, or gets some and is not."""
     conditional = getattr(recipe, "conditional", False)

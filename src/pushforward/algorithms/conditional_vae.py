@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from pushforward.algorithms.latent import LatentHyperparameters, gaussian_log_weights
-from pushforward.core import Algorithm, Draw, Player, Steps, Update
+from pushforward.core import Algorithm, Draw, Player, Selector, Steps, Update
 from pushforward.distributions import Likelihood
 from pushforward.distributions.labels import Labels
 from pushforward.distributions.likelihood import at_least_single
@@ -30,6 +30,8 @@ class ConditionalVAE(Algorithm):
     A code of `decode` and `sample_prior` is z with its one-hot class. It has a bound where it is `given`
     the class of each image.
     """
+
+    selector = Selector("validation_elbo")
 
     def __init__(
         self,
@@ -88,39 +90,61 @@ class ConditionalVAE(Algorithm):
         return GivenClasses(self, label)
 
 
-class GivenClasses:
-    """p(z) p(x|z, y) and q(z|x, y) of b images whose classes y are known, in the order of their rows.
+class GivenClasses(nn.Module):
+    """p(z) p(x|z, y) and q(z|x, y) of images whose classes y are known: b of them, in the order of the rows,
+    or one for all rows.
 
     Its codes are z alone. Of several draws an image it takes (k, b, d), flattened.
     """
 
     def __init__(self, model: ConditionalVAE, label: Int[Tensor, " b"]) -> None:
+        super().__init__()
         self.model, self.label, self.likelihood = model, label, model.likelihood
 
     def decoder(self, z: Float[Tensor, "n d"]) -> Tensor:
         """What the likelihood takes, of k codes for each image."""
-        k, rest = divmod(len(z), len(self.label))
-        assert rest == 0, f"{len(z)} codes for {len(self.label)} images"
-        decoded: Tensor = self.model.decoder(self.model.labels.beside(z, self.label.repeat(k)))
+        decoded: Tensor = self.model.decoder(self.model.labels.beside(z, self._labels(len(z))))
         return decoded
 
     def sample_prior(self, n: int) -> Float[Tensor, "n d"]:
         """z ~ N(0, 1)."""
         return self.model.labels.split(self.model.sample_prior(n))[0]
 
-    def posterior(self, x: Float[Tensor, "b *x"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
-        """μ and ln σ² of q(z|x, y)."""
-        return self.model.posterior(x, self.label)
+    def sample(self, n: int) -> Float[Tensor, "n *x"]:
+        """n images, of the classes in turn."""
+        return self.decode(self.sample_prior(n))
 
-    def divergence(self, x: Float[Tensor, "b *x"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
+    def encode(self, x: Float[Tensor, "n *x"]) -> Float[Tensor, "n d"]:
+        """The mean of q(z|x, y)."""
+        return self.posterior(self.likelihood.prepare(x))[0]
+
+    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n *x"]:
+        """The mean of p(x|z, y), in [-1, 1]."""
+        return self.likelihood.mean(self.decoder(z))
+
+    def reconstruct(self, x: Float[Tensor, "n *x"]) -> Float[Tensor, "n *x"]:
+        """Decode the mean code."""
+        return self.decode(self.encode(x))
+
+    def posterior(self, x: Float[Tensor, "n *x"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
+        """μ and ln σ² of q(z|x, y)."""
+        return self.model.posterior(x, self._labels(len(x)))
+
+    def divergence(self, x: Float[Tensor, "n *x"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
         """μ, and the KL from the prior in nats per dimension."""
         mu, log_var = self.posterior(x)
         return mu, gaussian_kl(mu, log_var)
 
-    def sample_posterior(self, x: Float[Tensor, "b *x"]) -> Float[Tensor, "b d"]:
+    def sample_posterior(self, x: Float[Tensor, "n *x"]) -> Float[Tensor, "n d"]:
         """z ~ q(z|x, y), one for each image as stored."""
         return reparameterize(*self.posterior(self.likelihood.prepare(x)))
 
-    def log_weights(self, x: Float[Tensor, "b *x"], k: int) -> Float[Tensor, "k b"]:
+    def log_weights(self, x: Float[Tensor, "n *x"], k: int) -> Float[Tensor, "k n"]:
         """ln p(x, z_i|y) - ln q(z_i|x, y) for k draws, in nats."""
         return gaussian_log_weights(self.decoder, self.likelihood, x, *self.posterior(x), k)
+
+    def _labels(self, n: int) -> Int[Tensor, " n"]:
+        """One for each of n rows, which go through the classes again and again."""
+        k, rest = divmod(n, len(self.label))
+        assert rest == 0, f"{n} rows for {len(self.label)} classes"
+        return self.label.repeat(k)

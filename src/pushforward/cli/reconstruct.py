@@ -14,6 +14,7 @@ from pushforward.cli.output import announce, at_least, check_seed, require_png, 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from pushforward.data import Dataset
     from pushforward.models.model import Model
 
 DESCRIPTION = (
@@ -31,6 +32,9 @@ class ReconstructOptions:
     data: str | None = None
     """Images to reconstruct: a folder, a zip, an .npz, or a name of `data list`. Default: the images that
     the run held out."""
+    label: str | None = None
+    """The class of all images, for a model that was trained with --conditional. Default: the labels that they
+    have."""
     n: int = 16
     """How many images."""
     samples: int | None = None
@@ -61,16 +65,20 @@ def run(argv: list[str]) -> None:
     from pushforward.abilities import Reconstructs
     from pushforward.core import to_float
     from pushforward.metrics.pixels import mean_squared_error
+    from pushforward.models.by_class import needs_class
     from pushforward.pictures.tiles import pairs
     from pushforward.runs.reopen import images_for, open_run, pick, require, require_images
 
     config, model = open_run(options.run, which=options.which)
     require_images(model, "reconstruct")
-    require(model, Reconstructs)
+    if options.label is not None:
+        model = model.given(options.label)
+    if not needs_class(model):
+        require(model, Reconstructs)
     shown = images_for(config, model, data=options.data)
     images = pick(shown.data, options.n, options.seed)
     x = to_float(images.x)
-    x_hat, standard_errors = _reconstructions(model, x, options)
+    x_hat, standard_errors = _reconstructions(model, images, options)
     out = Path(options.out or options.run / "reconstructions.png")
     scale = scale_for(min(x.shape[2:]), options.scale)
     write_picture(pairs(x, x_hat, columns=options.columns, scale=scale), out)
@@ -106,12 +114,22 @@ def run(argv: list[str]) -> None:
 
 
 def _reconstructions(
-    model: Model, x: Tensor, options: ReconstructOptions
+    model: Model, images: Dataset, options: ReconstructOptions
 ) -> tuple[Tensor, list[float] | None]:
     """The images, and the Monte Carlo standard error of each; None where there is none."""
-    if options.samples is None:
-        return model.reconstruct(x, seed=options.seed), None
-    x_hat, error = model.mean_reconstruction(x, samples=options.samples, seed=options.seed)
-    if options.samples == 1:
-        return x_hat, None
-    return x_hat, (error.square().flatten(1).mean(1).sqrt() / 2).tolist()  # [-1, 1] is twice as wide
+    import torch
+
+    from pushforward.models.by_class import by_class, needs_class, require_labels
+
+    def each(model: Model, x: Tensor) -> Tensor:
+        """Reconstructions, and behind them the errors of their means."""
+        if options.samples is None:
+            return model.reconstruct(x, seed=options.seed)[:, None]
+        return torch.stack(model.mean_reconstruction(x, samples=options.samples, seed=options.seed), 1)
+
+    require_labels(model, images)
+    made = by_class(model, images, each) if needs_class(model) else each(model, images.x)
+    if options.samples in (None, 1):
+        return made[:, 0], None
+    error = made[:, 1]
+    return made[:, 0], (error.square().flatten(1).mean(1).sqrt() / 2).tolist()  # [-1, 1] is twice as wide

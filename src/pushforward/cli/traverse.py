@@ -35,6 +35,8 @@ class TraverseOptions:
     """Walk from minus to plus this many standard deviations: of the prior, or of the codes without one."""
     image: int | None = None
     """Start from the code of this held-out image, by its number from 0. Default: the middle."""
+    label: str | None = None
+    """The class to walk in, of a model that was trained with --conditional."""
     out: str | None = None
     """The picture to write, X.png. Default: RUN/traversals.png."""
     which: Literal["last", "best"] = "last"
@@ -54,18 +56,25 @@ def run(argv: list[str]) -> None:
         raise UserError(f"--range: {options.range}; expected standard deviations, above 0 and at most 1000")
     require_png(options.out)
     from pushforward.abilities import Decodes, Encodes
+    from pushforward.models.by_class import needs_class, of_class
     from pushforward.models.latents import codes, traverse
     from pushforward.pictures.tiles import rows
     from pushforward.runs.reopen import images_for, open_run, require, require_images
 
     config, model = open_run(options.run, which=options.which)
     require_images(model, "traverse")
+    held_out = images_for(config, model).data
+    if options.label is not None:
+        model, held_out = model.given(options.label), of_class(held_out, options.label)
+    elif needs_class(model):
+        raise UserError(
+            f"--label: not given, and this model is told the class; give one of {', '.join(model.classes)}"
+        )
     require(model, Encodes, Decodes)
-    held_out = images_for(config, model).data.x
-    found = codes(model, held_out[:1000])
+    found = codes(model, held_out.x[:1000])
     kl = found.kl
     dims = _dims(options.dims, found.order)
-    start = None if options.image is None else model.encode(_image(held_out, options.image))[0]
+    start = None if options.image is None else model.encode(_image(held_out.x, options.image))[0]
     steps, images = traverse(model, found, dims, steps=options.steps, reach=options.range, start=start)
     out = Path(options.out or options.run / "traversals.png")
     labels = [f"z{d}" if kl is None else f"z{d}   {kl[d]:.2f} nats" for d in dims]

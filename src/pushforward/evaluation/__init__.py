@@ -32,7 +32,7 @@ from pushforward.diagnostics.latent_information import latent_information
 from pushforward.diagnostics.posterior_collapse import ACTIVE_VARIANCE, active_units
 from pushforward.errors import UserError
 from pushforward.evaluation import density, images, points, stacked
-from pushforward.evaluation.likelihood import bounds, why_not_by_class
+from pushforward.evaluation.likelihood import bounds
 from pushforward.evaluation.outcome import (
     SAMPLES,
     Effort,
@@ -44,6 +44,7 @@ from pushforward.evaluation.outcome import (
     mean_metric,
 )
 from pushforward.metrics.pixels import mean_squared_distance, mean_squared_error
+from pushforward.models.by_class import why_not_by_class
 from pushforward.models.latents import divergence, posterior
 from pushforward.models.marginal import DRAWS, Rung, check_rung
 from pushforward.models.model import Model

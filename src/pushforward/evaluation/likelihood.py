@@ -8,17 +8,19 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from pushforward.abilities import HasBound, HasBoundByClass
+from pushforward.abilities import HasBound
 from pushforward.data import Dataset
 from pushforward.data.kinds import Kind
 from pushforward.distributions.likelihood import counting_levels
 from pushforward.evaluation.outcome import Effort, Metric, Outcome, Skipped, chunks, mean_metric
 from pushforward.metrics.likelihood import bits_per_dimension
+from pushforward.models.by_class import given_classes
 from pushforward.models.marginal import in_parts, joined, marginal_likelihood, mean_standard_error
 from pushforward.models.model import Model
 from pushforward.models.sampling import DECODED_AT_ONCE
 from pushforward.objectives.bounds import LikelihoodEstimate, summarize_weights
 
+BY_CLASS = " by class"  # ends the unit of what is of ln p(x|y)
 ELBO_DRAWS = 100  # an image, where ln p(x) is estimated by other means
 FEW_DRAWS = 2
 
@@ -57,31 +59,15 @@ def _of_what(outcome: Outcome, model: Model, effort: Effort) -> Outcome:
     if not model.can(HasBound):
         of_class = ("elbo", effort.name, "bits/dimension")
         outcome.metrics = [
-            replace(m, unit=f"{m.unit} by class") if m.name in of_class else m for m in outcome.metrics
+            replace(m, unit=f"{m.unit}{BY_CLASS}") if m.name in of_class else m for m in outcome.metrics
         ]
         outcome.notes.append(f"by class: of ln p(x|y), given the true class of each {model.kind.name}")
     return outcome
 
 
-def why_not_by_class(model: Model, data: Dataset) -> str:
-    """Why the bound of a model that is told classes cannot be had on these data; "" where it can."""
-    if data.labels is None or data.classes is None:
-        return "the bound of a conditional model is of images whose class is known, and these have no labels"
-    strange = [data.classes[i] for i in data.labels.unique().tolist() if data.classes[i] not in model.classes]
-    if not strange:
-        return ""
-    known = ", ".join(model.classes)
-    return f"the data have the class '{strange[0]}', of which the model was not told; it knows {known}"
-
-
 def _bounded(model: Model, data: Dataset, rows: slice) -> HasBound:
-    """What has the bound on these rows: the model, or a conditional one with their classes, known by name."""
-    if model.can(HasBound):
-        return model.ability(HasBound)
-    assert data.labels is not None
-    assert data.classes is not None
-    own = [model.classes.index(data.classes[i]) for i in data.labels[rows].tolist()]
-    return model.ability(HasBoundByClass).given(torch.tensor(own, device=model.device))
+    """What has the bound on these rows: the model, or a conditional one with their classes."""
+    return model.ability(HasBound) if model.can(HasBound) else given_classes(model, data, rows)
 
 
 def _estimated(algorithm: HasBound, x: Tensor, effort: Effort) -> tuple[Tensor, LikelihoodEstimate]:

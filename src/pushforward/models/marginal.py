@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -16,8 +16,13 @@ from torch import Tensor
 
 from pushforward.abilities import HasBound, HasBoundByClass, HasGaussianPosterior, offers
 from pushforward.errors import UserError
+from pushforward.models.sampling import DECODED_AT_ONCE
 from pushforward.objectives.annealing import Annealing, annealed_estimate
 from pushforward.objectives.bounds import LikelihoodEstimate, decoder_log_likelihood, summarize_weights
+from pushforward.randomness import aside
+
+if TYPE_CHECKING:
+    from pushforward.models.model import Model
 
 Rung = Literal["iwae", "ais", "prior"]
 RUNGS: tuple[Rung, ...] = get_args(Rung)
@@ -42,6 +47,29 @@ def check_rung(algorithm: object, rung: Rung) -> None:
         raise UserError(
             "likelihood: 'ais' moves through Gaussian codes, which this model has not; take 'iwae' or 'prior'"
         )
+
+
+def estimated(
+    model: Model, x: Tensor, rung: Rung, *, k: int | None, annealing: Annealing | None, seed: int
+) -> LikelihoodEstimate:
+    """ln p(x) in nats of images in [-1, 1], in parts that fit into memory: `Model.likelihood`."""
+    draws = draws_of(rung, k)
+    algorithm = model.ability(HasBound)
+    check_rung(model.algorithm, rung)
+    decoded = max(1, DECODED_AT_ONCE // math.prod(model.shape))
+    with aside(seed), torch.no_grad():
+        parts = [
+            marginal_likelihood(
+                algorithm,
+                algorithm.likelihood.prepare(chunk.to(model.device)),
+                rung,
+                k=draws,
+                annealing=annealing,
+                decoded_at_once=decoded,
+            )
+            for chunk in x.split(max(1, min(model.batch_size, decoded // draws)))
+        ]
+    return joined(parts)
 
 
 @torch.no_grad()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -18,6 +17,7 @@ from pushforward.abilities import (
     Decodes,
     Encodes,
     HasBound,
+    HasBoundByClass,
     HasGaussianPosterior,
     HasLogProb,
     HasPosterior,
@@ -29,13 +29,20 @@ from pushforward.abilities import (
 from pushforward.core import Algorithm, to_float
 from pushforward.data.kinds import Kind
 from pushforward.errors import UserError
-from pushforward.models.marginal import Rung, check_rung, draws_of, joined, marginal_likelihood
-from pushforward.models.sampling import DECODED_AT_ONCE, fit_codes, in_parts, picture_of, sampler, walk
+from pushforward.models.marginal import Rung, estimated
+from pushforward.models.sampling import (
+    class_index,
+    fit_codes,
+    in_parts,
+    picture_of,
+    sampler,
+    walk,
+)
 from pushforward.objectives.annealing import Annealing
 from pushforward.objectives.bounds import LikelihoodEstimate
 from pushforward.pictures.tiles import as_png
 from pushforward.randomness import aside
-from pushforward.streams import DATA, Classes
+from pushforward.streams import Classes, shapes_of
 
 SHOWN = 64  # images of a picture, where no number is asked for
 POINTS_AT_ONCE = 10_000
@@ -118,6 +125,17 @@ class Model:
         """The classes that a conditional model is told, by name; none of another."""
         told = Classes.told(self.about)
         return () if told is None else told.names
+
+    def given(self, label: str) -> Model:
+        """The model of the images of one class: all that a VAE can, of a conditional one.
+
+        Raises UserError where it is told no classes or not this one, or has no encoder of images with a
+        class.
+        """
+        index = torch.tensor([class_index(self, label)], device=self.device)
+        given: Any = self.ability(HasBoundByClass).given(index)
+        about = {name: told for name, told in self.about.items() if name != "classes"}
+        return Model(given, about, batch_size=self.batch_size)
 
     def sample(
         self, n: int, *, seed: int = 0, truncation: float | None = None, label: str | None = None
@@ -257,23 +275,7 @@ class Model:
         importance sampling, tighter and far slower, "prior" for plain Monte Carlo, which is far too low
         unless z hardly matters. k: draws of "iwae" (100) and "prior" (10,000). annealing: of "ais".
         """
-        draws = draws_of(method, k)
-        algorithm = self.ability(HasBound)
-        check_rung(self.algorithm, method)
-        decoded = max(1, DECODED_AT_ONCE // math.prod(self.shape))
-        with aside(seed), torch.no_grad():
-            parts = [
-                marginal_likelihood(
-                    algorithm,
-                    algorithm.likelihood.prepare(chunk.to(self.device)),
-                    method,
-                    k=draws,
-                    annealing=annealing,
-                    decoded_at_once=decoded,
-                )
-                for chunk in self._images(x).split(max(1, min(self.batch_size, decoded // draws)))
-            ]
-        return joined(parts)
+        return estimated(self, self._images(x), method, k=k, annealing=annealing, seed=seed)
 
     def _map(self, f: Callable[[Tensor], Tensor], x: Tensor, seed: int) -> Tensor:
         with aside(seed), torch.no_grad():
@@ -285,9 +287,3 @@ class Model:
         if len(x) == 0:
             raise UserError(f"x: no {self.kind.many}; expected at least one")
         return to_float(x) if x.dtype == torch.uint8 else x.float()
-
-
-def shapes_of(about: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """The shapes of the data by stream that a `model.json` tells of."""
-    told = about["shapes"] if "shapes" in about else {DATA: about["shape"]}
-    return {name: tuple(shape) for name, shape in told.items()}

@@ -17,10 +17,10 @@ from pushforward.core import Algorithm, Selector, Snapshot
 from pushforward.errors import UserError
 from pushforward.files import write_durably
 from pushforward.methods import migrate, recipe_class
-from pushforward.models.model import Model, shapes_of
+from pushforward.models.model import Model
 from pushforward.reading import Damaged, read_json
 from pushforward.run_folder import RunFolder
-from pushforward.streams import Classes, build
+from pushforward.streams import Classes, build, shapes_of
 from pushforward.training.checkpoint import split_state
 
 FORMAT = 1

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 
 import torch
 
-from pushforward.abilities import Adversarial, Game, HasBound, HasDistortion, HasPosterior, offers
+from pushforward.abilities import (
+    Adversarial,
+    Game,
+    HasBound,
+    HasBoundByClass,
+    HasDistortion,
+    HasPosterior,
+    offers,
+)
 from pushforward.config import RunConfig
 from pushforward.core import Algorithm, Observer, to_float
 from pushforward.data import Dataset
@@ -73,6 +81,7 @@ def _scale(data: Dataset) -> float:
 
 def validation_for(algorithm: Algorithm) -> type[HeldOut] | None:
     """The observer of held-out data that an algorithm offers enough for; None where it has no likelihood."""
-    if offers(algorithm, HasBound) and offers(algorithm, HasPosterior):
+    bounded = offers(algorithm, HasBound) and offers(algorithm, HasPosterior)
+    if bounded or offers(algorithm, HasBoundByClass):
         return Validation
     return DistortionValidation if offers(algorithm, HasDistortion) else None

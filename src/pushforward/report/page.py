@@ -11,6 +11,7 @@ from typing import Any
 from pushforward import __version__
 from pushforward.errors import as_options
 from pushforward.evaluation import Metric
+from pushforward.evaluation.likelihood import BY_CLASS
 from pushforward.methods import METHODS
 from pushforward.report import adversarial, asked, codes, data, pictures, svg, training, words
 from pushforward.report.facts import Facts
@@ -177,13 +178,15 @@ def measured(metric: Metric) -> Figure:
     better = {True: "higher", False: "lower", None: ""}[metric.higher_is_better]
     if metric.floor is not None:
         better += f"{', ' if better else ''}at best {words.number(metric.floor)}"
-    return Figure(metric.name, _label(metric.name), value, interval, metric.unit, better)
+    unit = metric.unit.removesuffix(BY_CLASS)
+    label = _label(metric.name, "ln p(x|class)" if unit != metric.unit else "ln p(x)")
+    return Figure(metric.name, label, value, interval, unit, better)
 
 
-def _label(name: str) -> str:
+def _label(name: str, likelihood: str) -> str:
     if name.startswith("iwae-"):
-        return f"importance-weighted bound on ln p(x), {name.removeprefix('iwae-')} samples"
-    return TOLD.get(name, name.replace("_", " "))
+        return f"importance-weighted bound on {likelihood}, {name.removeprefix('iwae-')} samples"
+    return TOLD.get(name, name.replace("_", " ")).replace("ln p(x)", likelihood)
 
 
 def provenance(facts: Facts) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from pushforward.core import to_float
 from pushforward.data import Dataset
 from pushforward.evaluation import Evaluation, active
 from pushforward.metrics.pixels import mean_squared_error
+from pushforward.models.by_class import by_class, codes_by_class, needs_class, why_not_by_class
 from pushforward.models.latents import Codes, codes, plane, traverse
 from pushforward.models.model import Model
 from pushforward.report import svg
@@ -44,22 +45,26 @@ class Pair:
 
 @dataclass(frozen=True)
 class Walk:
-    """A row of images along one latent dimension. kl: nats, where the code has a distribution."""
+    """A row of images along one latent dimension. kl: nats, where the code has a distribution. label: the
+    class, of a model that is told one."""
 
     dim: int
     kl: float | None
     uri: str
+    label: str = ""
 
 
 @dataclass(frozen=True)
 class LatentMap:
-    """Codes of held-out images in the plane. classes: name and colour; more: classes without a colour."""
+    """Codes of held-out images in the plane. classes: name and colour; more: classes without a colour. told:
+    whether the model was told the classes."""
 
     svg: str
     how: str
     n: int
     classes: tuple[tuple[str, str], ...]
     more: int
+    told: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,13 @@ class Bars:
 
 
 def sample_grid(model: Model) -> str | None:
-    """New images, from the same latent draws as the pictures of the training."""
-    return tiles(model.sample(GRID)) if model.can(Samples) else None
+    """New images, from the same latent draws as the pictures of training; a row a class, if it is told."""
+    if not model.can(Samples):
+        return None
+    if not model.classes:
+        return tiles(model.sample(GRID))
+    rows = [model.sample(WALK, label=name) for name in model.classes[:ROWS]]
+    return tiles(torch.cat(rows), columns=WALK)
 
 
 def data_grid(images: UInt8[Tensor, "n c h w"]) -> str:
@@ -84,10 +94,14 @@ def data_grid(images: UInt8[Tensor, "n c h w"]) -> str:
 
 def pairs(model: Model, held_out: Dataset) -> list[Pair]:
     """Held-out images above their reconstructions, from the best to the worst of all that were looked at."""
-    if not model.can(Reconstructs):
+    shown = held_out.subset(range(min(len(held_out), affordable(model, 500))))
+    x = to_float(shown.x)
+    if needs_class(model) and not why_not_by_class(model, shown):
+        x_hat = by_class(model, shown, lambda m, of_class: m.reconstruct(of_class))
+    elif model.can(Reconstructs):
+        x_hat = model.reconstruct(x)
+    else:
         return []
-    x = to_float(held_out.x[: affordable(model, 500)])
-    x_hat = model.reconstruct(x)
     errors = mean_squared_error(x, x_hat)
     order = errors.argsort()
     n = min(PAIRS, len(x))
@@ -99,6 +113,8 @@ def walks(model: Model, found: Codes) -> list[Walk]:
     """What the most active latent dimensions change, from -3 to 3 deviations, the others in the middle."""
     if not model.can(Decodes):
         return []
+    if needs_class(model):
+        return _walks_by_class(model, found)
     dims = found.order[:ROWS]
     _, images = traverse(model, found, dims, steps=WALK)
     return [
@@ -107,12 +123,29 @@ def walks(model: Model, found: Codes) -> list[Walk]:
     ]
 
 
+def _walks_by_class(model: Model, found: Codes) -> list[Walk]:
+    """What the most active dimension changes in each class, from the same codes."""
+    dim = found.order[0]
+    kl = None if found.kl is None else found.kl[dim]
+    rows = ((name, traverse(model.given(name), found, [dim], steps=WALK)[1]) for name in model.classes[:ROWS])
+    return [Walk(dim, kl, tiles(images[0], columns=WALK), name) for name, images in rows]
+
+
+def _codes(model: Model, shown: Dataset) -> Codes | None:
+    """Of images, given the class of each where the model is told it; None where it cannot encode them."""
+    if len(shown) < 2:
+        return None
+    if needs_class(model):
+        return None if why_not_by_class(model, shown) else codes_by_class(model, shown)
+    return codes(model, shown.x) if model.can(Encodes) else None
+
+
 def decoded_plane(model: Model, found: Codes) -> str | None:
     """Where the code has two dimensions: images decoded from the quantiles of the prior.
 
     Kingma & Welling 2014, figure 4. Codes without a prior are taken as normal, each with its own spread.
     """
-    if not model.can(Decodes) or found.z.shape[1] != 2:
+    if not model.can(Decodes) or needs_class(model) or found.z.shape[1] != 2:
         return None
     quantiles = torch.linspace(0.02, 0.98, PLANE_SIDE)
     z = torch.special.ndtri(quantiles)
@@ -137,8 +170,8 @@ def kl_bars(evaluation: Evaluation) -> Bars | None:
     return Bars(drawing, len(kl), sum(moves))
 
 
-def latent_map(found: Codes, shown: Dataset) -> LatentMap | None:
-    """Codes of the shown images in the plane, coloured by label where there are labels."""
+def latent_map(found: Codes, shown: Dataset, *, told: bool = False) -> LatentMap | None:
+    """Codes of the shown images in the plane, coloured by label where there are any. told: to the model."""
     z = found.z
     if z.shape[1] < 2 or len(z) < 3:
         return None
@@ -159,7 +192,7 @@ def latent_map(found: Codes, shown: Dataset) -> LatentMap | None:
         names=_amid(points, labels, shown.classes, len(classes)),
     )
     more = 0 if not classes or not shown.classes else len(shown.classes) - len(classes)
-    return LatentMap(drawing, how, len(z), classes, more)
+    return LatentMap(drawing, how, len(z), classes, more, told)
 
 
 def _amid(
@@ -200,6 +233,7 @@ class Pictures:
     map: LatentMap | None = None
     cloud: Cloud | None = None
     copies: Sequence[Neighbours] = ()
+    rows: Sequence[str] = ()  # of the samples: their classes, of a model that is told them
 
     @property
     def error_range(self) -> str:
@@ -222,7 +256,7 @@ def take(facts: Facts) -> Pictures:
     if data is None or evaluation is None:
         return Pictures(frames, samples)
     shown = pick(data.held_out, affordable(model, MAP_POINTS), 0)
-    found = codes(model, shown.x) if model.can(Encodes) and len(shown) > 1 else None
+    found = _codes(model, shown)
     return Pictures(
         frames,
         samples,
@@ -231,8 +265,9 @@ def take(facts: Facts) -> Pictures:
         walks=walks(model, found) if found else None,
         plane=decoded_plane(model, found) if found else None,
         bars=kl_bars(evaluation),
-        map=latent_map(found, shown) if found else None,
+        map=latent_map(found, shown, told=needs_class(model)) if found else None,
         copies=nearest_pairs(model, data.train.x),
+        rows=model.classes[:ROWS],
     )
 
 

@@ -226,7 +226,7 @@ class Run:
         if aside is not None and validate is not None:
             observers.append(
                 validate(
-                    aside.x,
+                    aside,
                     every=max(1, steps // 20),
                     cure=collapse_cure(self.config),
                 )

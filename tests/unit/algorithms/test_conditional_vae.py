@@ -8,13 +8,17 @@ from torch import Tensor, nn
 
 from pushforward.algorithms.conditional_vae import ConditionalVAE
 from pushforward.algorithms.vae import VAEHyperparameters
-from pushforward.core import to_float
+from pushforward.core import Clock, Snapshot, to_float
 from pushforward.data import Dataset
 from pushforward.distributions import Gaussian
 from pushforward.distributions.labels import Labels
+from pushforward.errors import UserError
 from pushforward.evaluation import Evaluation, evaluate
+from pushforward.models.by_class import by_class
 from pushforward.models.model import Model
 from pushforward.objectives.annealing import Annealing
+from pushforward.observers.choice import validation_for
+from pushforward.observers.validation import Validation
 from tests.unit.gaussian_model import SHAPE, SIGMA, ExactEncoder, log_density, pictures, weight
 
 NAMES = ("cat", "dog")
@@ -89,3 +93,34 @@ def test_classes_are_known_by_name(model):
         assert result.find("elbo") is None
         (reason,) = (skipped.reason for skipped in result.skipped if skipped.name == "elbo")
         assert why in reason
+
+
+def test_the_model_of_a_class_encodes_and_reconstructs_as_told(model):
+    """With E[z|x, y] in closed form; of a whole set each class in turn, in the order of the rows."""
+    data = Dataset.of(IMAGES, LABELS, classes=NAMES)
+    coded = by_class(model, data, lambda m, x: m.encode(x))
+    for i in range(len(IMAGES)):
+        x = to_float(IMAGES[i : i + 1]) - means()[:, LABELS[i]].view(1, *SHAPE)
+        expected = ExactEncoder()(x)[:, :3]
+        torch.testing.assert_close(coded[i : i + 1], expected, atol=1e-5, rtol=1e-4)
+    cats = model.given("cat")
+    z = cats.encode(IMAGES[:5])
+    decoded = (z @ weight().T + means()[:, 0]).clamp(-1, 1)
+    torch.testing.assert_close(cats.decode(z).flatten(1), decoded, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(cats.reconstruct(IMAGES[:5]), cats.decode(z))
+    assert cats.likelihood(IMAGES[:5], k=3).value.mean() == pytest.approx(
+        log_density(to_float(IMAGES[:5]) - means()[:, 0].view(1, *SHAPE)).mean().item(), rel=1e-5
+    )
+    assert cats.classes == ()
+    with pytest.raises(UserError, match="`label`: 'cow'"):
+        model.given("cow")
+
+
+def test_validation_bounds_each_image_given_its_class(model, tmp_path):
+    snapshot = Snapshot(model.algorithm, Clock(step=1), tmp_path, torch.device("cpu"))
+    for labels in (LABELS, 1 - LABELS):
+        data = Dataset.of(IMAGES, labels, classes=NAMES)
+        seen = Validation(data, every=1, batch_size=7).observe(snapshot).metrics
+        assert seen["validation_elbo"] == pytest.approx(exact(labels), rel=1e-5)
+    assert validation_for(model.algorithm) is Validation
+    assert model.algorithm.selector.metric == "validation_elbo"

@@ -63,10 +63,10 @@ def test_the_observer_fits_the_algorithm():
 
 
 def test_the_distortion_is_the_mean_over_uneven_chunks(tmp_path):
-    algorithm, images = build("ae").eval(), small_images(7).x
-    observer = DistortionValidation(images, every=1, batch_size=3)
+    algorithm, data = build("ae").eval(), small_images(7)
+    observer = DistortionValidation(data, every=1, batch_size=3)
     seen = observer.observe(Snapshot(algorithm, Clock(step=1), tmp_path, torch.device("cpu")))
-    expected = -algorithm.distortion(to_float(images)).mean().item()
+    expected = -algorithm.distortion(to_float(data.x)).mean().item()
     assert seen.metrics[algorithm.selector.metric] == pytest.approx(expected, rel=1e-5)
 
 

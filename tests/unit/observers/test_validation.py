@@ -15,7 +15,7 @@ from tests.unit.gaussian_model import exact_model, pictures
 
 def observed(algorithm, images, tmp_path, **options):
     snapshot = Snapshot(algorithm, Clock(step=1), tmp_path, torch.device("cpu"))
-    return Validation(images, every=1, **options).observe(snapshot)
+    return Validation(Dataset.of(images), every=1, **options).observe(snapshot)
 
 
 def test_it_measures_what_evaluation_measures(tmp_path):
@@ -50,4 +50,4 @@ def test_nothing_is_a_finding_in_the_first_quarter(tmp_path):
         parameter.data.zero_()
     for step, found in ((24, 0), (25, 1)):
         snapshot = Snapshot(algorithm, Clock(step=step, steps=100), tmp_path, torch.device("cpu"))
-        assert len(Validation(small_images().x, every=1).observe(snapshot).findings) == found
+        assert len(Validation(small_images(), every=1).observe(snapshot).findings) == found

@@ -127,7 +127,7 @@ def digits(tmp_path_factory):
 def run(digits, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "vae"
     options = {"conditional": True, "latent_dim": 4, "hidden": (64,)}
-    return pushforward.train("vae", data=digits, steps=300, batch_size=32, options=options, run=folder)
+    return pushforward.train("vae", data=digits, steps=600, batch_size=32, options=options, run=folder)
 
 
 def test_samples_of_a_label_are_of_it(run, digits, tmp_path):
@@ -155,6 +155,63 @@ def test_the_command_draws_a_class_or_some_of_each(run, tmp_path, capsys):
     capsys.readouterr()
     main(["sample", str(run), "--per-label", "4", "--json"])
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["n"] == 8
+
+
+def test_images_are_reconstructed_by_their_class_or_by_the_one_named(run, digits, tmp_path, capsys):
+    errors = {}
+    for words in ([], ["--label", "one"], ["--label", "zero"]):
+        out = ["--out", str(tmp_path / "pairs.png"), "--data", str(digits), "--n", "60"]
+        main(["reconstruct", str(run), "--json", *out, *words])
+        errors[tuple(words[1:])] = json.loads(capsys.readouterr().out.splitlines()[-1])["errors"]
+    told, one, zero = errors.values()
+    assert all(right in (a, b) for right, a, b in zip(told, one, zero, strict=True))
+    assert sum(told) < min(sum(one), sum(zero))  # of both classes there are some
+    main(["reconstruct", str(run), "--json", "--samples", "3", "--out", str(tmp_path / "mean.png")])
+    assert len(json.loads(capsys.readouterr().out.splitlines()[-1])["standard_errors"]) == 16
+
+
+def test_a_walk_is_in_one_class(run, tmp_path, capsys):
+    out = ["--out", str(tmp_path / "walk.png"), "--json"]
+    main(["traverse", str(run), "--label", "zero", *out])
+    assert len(json.loads(capsys.readouterr().out.splitlines()[-1])["kl"]) == 4
+    with pytest.raises(SystemExit):
+        main(["traverse", str(run), *out])
+    assert "--label: not given, and this model is told the class; give one of one, zero" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_run_keeps_the_best_weights_by_its_bound_given_the_class(run):
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    bounds = [row["metric/validation_elbo"] for row in rows if row.get("metric/validation_elbo") is not None]
+    assert bounds[-1] > bounds[0]
+    assert json.loads((run / "best" / "model.json").read_text())["value"] == max(bounds)
+
+
+def test_the_report_shows_each_class(run):
+    page = pushforward.write_report(run).read_text()
+    for told in (
+        "A row a class: one, zero.",
+        "bound on ln p(x|class)",
+        "changes in each class",
+        "told the labels",
+    ):
+        assert told in page
+    assert "Reconstructions" in page
+    assert "bound on ln p(x) " not in page
+
+
+def test_images_without_a_class_need_one(run, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "plain.npz", images=rng.integers(0, 255, (30, 8, 8), dtype=np.uint8))
+    asked = ["reconstruct", str(run), "--data", str(tmp_path / "plain.npz"), "--out", str(tmp_path / "x.png")]
+    with pytest.raises(SystemExit):
+        main(asked)
+    said = capsys.readouterr().err
+    assert "--label: not given, and a conditional model is told the class of each image" in said
+    assert said.strip().endswith("give one of one, zero")
+    main([*asked, "--label", "one"])
+    assert (tmp_path / "x.png").exists()
 
 
 @pytest.mark.parametrize(
