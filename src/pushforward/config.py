@@ -44,6 +44,8 @@ class TrainOptions:
     """Images a step, over all processes together."""
     seed: int = 0
     """Seed of every random choice."""
+    init_from: str | None = None
+    """Start with the weights of this run, of the same networks, instead of random ones."""
     image_size: int | None = None
     """Resize and crop to a square of this side, 8 to 256 pixels. Default: as they are, if all are alike."""
     channels: int | None = None

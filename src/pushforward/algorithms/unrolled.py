@@ -76,7 +76,7 @@ class UnrolledGAN(AdversarialModel):
         """The critic steps once from θ⁰; the generator down the value at θᴷ, both at once."""
         x = draw().x
         fake = self.generate(len(x))
-        theta = flatten(self.critic.parameters())
+        theta = flatten(self._learning().values())
         looks = self.looks(theta, x, fake)
         later = self.looks(self.unrolled(theta, looks, x, fake), x, fake)
         yield from critic_step(looks, minimax_critic, others={"generator": value(later)})
@@ -103,7 +103,7 @@ class UnrolledGAN(AdversarialModel):
         """The critic's Adam where it stands in this run; fresh where no loop has lent one."""
         return adam_of(
             self.optimizers.get("critic"),
-            self.critic.parameters(),
+            self._learning().values(),
             lr=self.hyper.lr,
             beta1=self.hyper.beta1,
             beta2=self.hyper.beta2,
@@ -111,8 +111,12 @@ class UnrolledGAN(AdversarialModel):
         )
 
     def _named(self, theta: Tensor) -> dict[str, Tensor]:
-        names, parameters = zip(*self.critic.named_parameters(), strict=True)
-        return dict(zip(names, unflatten(theta, parameters), strict=True))
+        learning = self._learning()
+        return dict(zip(learning, unflatten(theta, learning.values()), strict=True))
+
+    def _learning(self) -> dict[str, nn.Parameter]:
+        """The critic's parameters that move."""
+        return {name: p for name, p in self.critic.named_parameters() if p.requires_grad}
 
 
 def value(looks: Sequence[Look]) -> Tensor:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 @torch.no_grad()
 def clip_weights_(module: nn.Module, c: float) -> None:
-    """Clamp every parameter to [-c, c], in place. Arjovsky et al. 2017, Algorithm 1."""
-    parameters: list[Tensor] = list(module.parameters())
+    """Clamp every parameter that learns to [-c, c], in place. Arjovsky et al. 2017, Algorithm 1."""
+    parameters: list[Tensor] = [p for p in module.parameters() if p.requires_grad]
     torch._foreach_clamp_min_(parameters, -c)
     torch._foreach_clamp_max_(parameters, c)
 

@@ -16,7 +16,14 @@ from pushforward.networks.critic import Critic
 from pushforward.networks.dcgan import ImageShape, dcgan_critic, dcgan_generator, dcgan_reconstructor
 from pushforward.networks.fastgan import fastgan_generator
 from pushforward.networks.gan_mlp import maxout_critic, mlp_critic, mlp_generator, mlp_reconstructor
-from pushforward.networks.layers import AnyModule, Shape, has_batch_norm, normal_init_, normalise_spectrum_
+from pushforward.networks.layers import (
+    AnyModule,
+    Shape,
+    freeze_first_,
+    has_batch_norm,
+    normal_init_,
+    normalise_spectrum_,
+)
 from pushforward.networks.projection import projecting
 from pushforward.networks.residual import residual_critic, residual_generator
 from pushforward.recipes.augment import AugmentOptions
@@ -50,6 +57,8 @@ class AdversarialRecipe(ProjectedOptions, AugmentOptions, AdversarialHyperparame
     """Normalisation in the generator; auto takes batch for dcgan and fastgan, none for others."""
     critic_norm: Literal["none", "batch", "spectral"] = "none"
     """Normalisation in the critic. batch is DCGAN's own, but scores then depend on the batch."""
+    freeze_critic: int = 0
+    """Layers of the critic, from the image on, that keep the weights of --init-from (Mo et al. 2020)."""
     init_std: float | None = None
     """Draw initial weights from N(0, init_std²), as DCGAN and PacGAN do with 0.02; the family's own by
     default."""
@@ -108,6 +117,11 @@ class AdversarialRecipe(ProjectedOptions, AugmentOptions, AdversarialHyperparame
         if self.pack < 1 or self.width < 1:
             name, value = ("pack", self.pack) if self.pack < 1 else ("width", self.width)
             raise UserError(f"`{name}`: {value}; expected at least 1")
+        if self.freeze_critic < 0 or (self.freeze_critic and self.critic == "projected"):
+            why = (
+                "the projected critic is frozen already" if self.freeze_critic > 0 else "expected at least 0"
+            )
+            raise UserError(f"`freeze_critic`: {self.freeze_critic}; {why}")
         if self.noise < 0:
             raise UserError(f"`noise`: {self.noise}; expected a standard deviation of at least 0")
         for name in ("hidden", "critic_hidden"):
@@ -155,7 +169,10 @@ class AdversarialRecipe(ProjectedOptions, AugmentOptions, AdversarialHyperparame
         )
         critic = self._initialised(viewed)
         spectral = self.critic_norm == "spectral" or self.critic == "projected"
-        return normalise_spectrum_(critic) if spectral else critic
+        critic = normalise_spectrum_(critic) if spectral else critic
+        if self.freeze_critic:
+            freeze_first_(network.trunk, self.freeze_critic)
+        return critic
 
     def views(self, network: Critic, shape: Shape) -> list[View]:
         """What the critic sees: the data as they are, with noise or augmented, packed or not.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -189,6 +190,11 @@ def _label(name: str, likelihood: str) -> str:
     return TOLD.get(name, name.replace("_", " ")).replace("ln p(x)", likelihood)
 
 
+def _whence(told: Mapping[str, Any] | None) -> str:
+    """The run that the first weights came from."""
+    return f"{told['run']}, step {told['step']:,}, {told['weights'][:16]}" if told else ""
+
+
 def provenance(facts: Facts) -> list[tuple[str, str]]:
     """Where the run came from: versions, commit, fingerprints."""
     config = facts.config
@@ -199,6 +205,7 @@ def provenance(facts: Facts) -> list[tuple[str, str]]:
         ("torch", known.get("torch")),
         ("Python", known.get("python")),
         ("seed", str(config.train.seed)),
+        ("weights from", _whence(known.get("init_from"))),
         *data.fingerprints(facts),
     ]
     return [(name, str(value)) for name, value in rows if value]

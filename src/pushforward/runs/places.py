@@ -17,6 +17,7 @@ def locate(config: RunConfig) -> None:
     train.test = None if train.test is None else located(train.test)
     train.data_of = {name: located(source) for name, source in train.data_of.items()}
     train.test_of = {name: located(source) for name, source in train.test_of.items()}
+    train.init_from = None if train.init_from is None else located(train.init_from)
 
 
 def located(source: str) -> str:

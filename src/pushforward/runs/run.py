@@ -31,6 +31,7 @@ from pushforward.runs.identity import (
 from pushforward.runs.places import locate
 from pushforward.runs.presets import choose_preset
 from pushforward.runs.single import Progress, Run, check_rates, sampling
+from pushforward.runs.weights import check_frozen
 from pushforward.training.distributed import World, join
 from pushforward.training.folder import locked
 from pushforward.training.precision import slower_here
@@ -69,6 +70,7 @@ def start(config: RunConfig, progress: Progress, *, given: Collection[str] | Non
     given: names of options that were asked for, where a preset may choose the others.
     """
     config.check()
+    check_frozen(config)
     world, device = join(config.train.device)
     try:
         if config.train.steps is None and config.train.minutes is None:
@@ -173,6 +175,11 @@ def _opened(
     def component(part: RunConfig, home: Path, data: Prepared, weighting: Weighting) -> Run:
         return Run(part, home, world, device, progress, data, weighting.weights)
 
+    if config.train.init_from is not None:
+        raise UserError(
+            f"`init_from`: {config.train.init_from}, but '{config.method}' trains several models; "
+            "leave it out"
+        )
     run = EnsembleRun(
         config,
         folder,

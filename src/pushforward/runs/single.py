@@ -33,6 +33,7 @@ from pushforward.runs.data import Prepared, classes_of, describe_batch
 from pushforward.runs.identity import identity, refuse_fewer_steps
 from pushforward.runs.looks import spaced
 from pushforward.runs.units import moments, standardizes
+from pushforward.runs.weights import start_from
 from pushforward.streams import build
 from pushforward.training.distributed import World
 from pushforward.training.loop import Trainer
@@ -139,6 +140,11 @@ class Run:
         """Write the config and the checkpoint of step 0."""
         self.trainer.require_room()  # before anything is written
         self.config.provenance = dict(self.data.provenance)
+        if self.config.train.init_from is not None:
+            came = start_from(self.trainer.algorithm, self.config.options, Path(self.config.train.init_from))
+            self.trainer.average_anew()
+            self.config.provenance["init_from"] = came
+            self.progress.say(f"weights {came['run']}, step {came['step']:,}")
         self._write_config()
         self.trainer.start()
 

@@ -85,6 +85,10 @@ class Trainer:
             # published weights and the best ones.
             require_space(self.folder, 15 * size + 20_000_000)
 
+    def average_anew(self) -> None:
+        """Let averages begin at the weights as they are now."""
+        self.averages = Averages(self.players)
+
     def start(self) -> None:
         """Write the checkpoint of step 0."""
         self.require_room()
