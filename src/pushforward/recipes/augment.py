@@ -29,6 +29,9 @@ READ_BY: Mapping[str, tuple[str, ...]] = {
     "da_": ("da",),
     "dag_": ("dag", "dag-single"),
 }
+FEW = 5000  # training images; with fewer, and nothing said, a run takes the next line
+FOR_FEW: Mapping[str, Any] = {"augment": "diffaugment"}  # what `few-images` found best
+FEW_SIDE = 16  # pixels, at least
 Adapts = Literal["by zero", "by pairs", "never"]
 Kind = Literal["rotation", "flip", "fliprot", "translation", "crop"]
 

@@ -29,7 +29,7 @@ from pushforward.runs.identity import (
     refuse_other_length,
 )
 from pushforward.runs.places import locate
-from pushforward.runs.presets import choose_preset
+from pushforward.runs.presets import choose_for_few, choose_preset
 from pushforward.runs.single import Progress, Run, check_rates, sampling
 from pushforward.runs.weights import check_frozen
 from pushforward.training.distributed import World, join
@@ -79,7 +79,7 @@ def start(config: RunConfig, progress: Progress, *, given: Collection[str] | Non
         folder = choose_folder(config, world)
         with no_empty_folder(folder, before=before):
             data = _read(config, progress)
-            chosen = choose_preset(config, data, given)
+            chosen = [choose_preset(config, data, given), choose_for_few(config, data, given)]
             locate(config)
             run = _opened(config, folder, world, device, progress, data)
             with claimed(folder, world):
@@ -152,10 +152,10 @@ def _read(config: RunConfig, progress: Progress) -> Prepared:
         timer.cancel()
 
 
-def _tell(run: Run | EnsembleRun, data: Prepared, progress: Progress, chosen: str = "") -> None:
-    """A word about the data, the preset, where the run lies, and where its pictures appear."""
-    if chosen:
-        progress.say(chosen)
+def _tell(run: Run | EnsembleRun, data: Prepared, progress: Progress, chosen: Collection[str] = ()) -> None:
+    """A word about the data, what was chosen, where the run lies, and where its pictures appear."""
+    for line in filter(None, chosen):
+        progress.say(line)
     for line in data.told:
         progress.say(line)
     if slower_here(run.config.train.precision, run.device):

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import yaml
 
+import pushforward
 from pushforward.cli import main
 from pushforward.config import default_train
 from pushforward.errors import UserError
 from pushforward.methods import recipe_class
 from pushforward.recipes.presets import PRESETS, find_preset, preset_for
 from pushforward.runs.run import train
+from pushforward.views.diffaugment import DiffAugment
 
 
 @pytest.fixture
@@ -84,3 +86,45 @@ def test_every_preset_has_options_that_exist(method, name):
     kind(**preset.options)
     for option in preset.train:
         assert hasattr(default_train(kind), option)
+
+
+def few_of(folder) -> str:
+    return kept(folder)["options"]["augment"]
+
+
+def test_few_images_get_what_helps_and_it_is_told_and_kept(images, tmp_path, capsys):
+    folder = tmp_path / "run"
+    main(["train", "r3gan", "--data", str(images), "--steps", "1", "--run", str(folder)])
+    said = "".join(capsys.readouterr())
+    assert "few     39 images: --augment diffaugment, so that the critic" in said
+    assert "by heart; --augment none leaves it out" in said
+    assert few_of(folder) == "diffaugment"
+    assert isinstance(pushforward.load(folder).algorithm.critic.views[0], DiffAugment)
+    main(["train", "--resume", str(folder), "--steps", "2"])
+    assert few_of(folder) == "diffaugment"
+    chosen = train("gan", data=images, steps=1, options={"latent_dim": 3, "width": 4}, run=tmp_path / "b")
+    assert few_of(chosen) == "diffaugment"  # nothing was said of what the critic sees
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--augment", "none"], ["--noise", "0.1"], ["--lecam", "0.1"], ["--pack", "2"], ["--preset", "none"]],
+)
+def test_whoever_says_what_the_critic_sees_gets_that(words, images, tmp_path, capsys):
+    small = ["--width", "4", "--steps", "1", "--run", str(tmp_path / "run")]
+    main(["train", "gan", "--data", str(images), *small, *words])
+    assert "few     " not in "".join(capsys.readouterr())
+    assert few_of(tmp_path / "run") == "none"
+
+
+def test_many_images_small_ones_points_and_other_methods_are_left_alone(images, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "small.npz", images=rng.integers(0, 255, (40, 8, 8), dtype=np.uint8))
+    np.savez(tmp_path / "points.npz", points=rng.normal(size=(40, 2)).astype(np.float32))
+    for name in ("small", "points"):
+        folder = train("gan", data=tmp_path / f"{name}.npz", steps=1, run=tmp_path / name)
+        assert few_of(folder) == "none"
+    vae = train("vae", data=images, steps=1, options={"hidden": (4,)}, run=tmp_path / "vae")
+    assert "augment" not in kept(vae)["options"]
+    monkeypatch.setattr("pushforward.runs.presets.FEW", 30)
+    assert few_of(train("gan", data=images, steps=1, options={"width": 4}, run=tmp_path / "many")) == "none"
