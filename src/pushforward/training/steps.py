@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from pushforward.core import Algorithm, Draw, Player, Update
 from pushforward.training.distributed import World
-from pushforward.training.memory import keep_freed_memory
 
 Context = Callable[[], AbstractContextManager[object]]
 
@@ -31,7 +30,6 @@ class Stepper:
         world: World | None = None,
         forward: Context = nullcontext,
     ) -> None:
-        keep_freed_memory()
         self.algorithm = algorithm
         self.players = players
         self.use(optimizers)
