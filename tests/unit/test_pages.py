@@ -19,13 +19,18 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "docs/algorithms").glob("*.md")),
 ]
-BLOCK = re.compile(r"^```(?:console|bash|sh)?\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+OF_COMMANDS = ("", "console", "bash", "sh")
 
 
 def shown_commands() -> list[str]:
     """Every `pushforward ...` line of a code block, without its comment; placeholders are left out."""
     lines = [
-        line for page in PAGES for block in BLOCK.findall(page.read_text()) for line in block.splitlines()
+        line
+        for page in PAGES
+        for kind, block in BLOCK.findall(page.read_text())  # all kinds, or a fence would open what it closes
+        if kind in OF_COMMANDS
+        for line in block.splitlines()
     ]
     commands = {line.removeprefix("$ ").split("  #")[0].strip() for line in lines}
     return sorted(
