@@ -19,11 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pushforward.algorithms.latent import (
-    MultiSampleHyperparameters,
-    MultiSampleModel,
-    gaussian_log_weights,
-)
+from pushforward.algorithms.latent import MultiSampleHyperparameters, MultiSampleModel
 from pushforward.core import Draw, Player, Steps, Update
 from pushforward.objectives.elbo import importance_weighted_bound
 
@@ -42,11 +38,7 @@ class DReG(MultiSampleModel):
 
     def step(self, draw: Draw) -> Steps:
         """Maximise E[ln (1/k) Σ w_i]; each loss has the value of its negative, and a gradient of its own."""
-        x = self.likelihood.prepare(draw().x)
-        mu, log_var = self.posterior(x)
-        log_w = gaussian_log_weights(
-            self.decoder, self.likelihood, x, mu, log_var, self.hyper.k, through_z=True
-        )
+        log_w = self.drawn(draw, through_z=True)
         w = log_w.detach().softmax(0)
         bound = importance_weighted_bound(log_w).mean()
         path = (w.square() * log_w).sum(0).mean()

@@ -30,6 +30,6 @@ class IWAE(MultiSampleModel):
 
     def step(self, draw: Draw) -> Steps:
         """Maximise E[ln (1/k) Σ w_i], eq. 8; logs the ELBO of the same draws, and how many of them count."""
-        log_w = self.log_weights(self.likelihood.prepare(draw().x), self.hyper.k)
+        log_w = self.drawn(draw)
         bound = importance_weighted_bound(log_w).mean()
         yield Update({"vae": -bound}, self.of_the_draws(log_w))

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pushforward.core import Algorithm, Player, Selector, constant, cosine
+from pushforward.core import Algorithm, Draw, Player, Selector, constant, cosine
 from pushforward.distributions import Likelihood
 from pushforward.distributions.likelihood import at_least_single
 from pushforward.errors import UserError
@@ -25,6 +25,8 @@ from pushforward.objectives.elbo import (
     importance_weighted_bound,
     reparameterize,
 )
+
+NEGLIGIBLE = 1e-20  # of the gradient by ln w, which is 1/b for a weight that stands alone
 
 
 @dataclass(kw_only=True)
@@ -163,6 +165,20 @@ class MultiSampleModel(GaussianLatentModel):
             "encoder": self.hyper.player(self.encoder),
             "decoder": self.hyper.player(nn.ModuleList([self.decoder, self.likelihood])),
         }
+
+    def drawn(self, draw: Draw, *, through_z: bool = False) -> Float[Tensor, "k b"]:
+        """ln w of k draws for each image of a batch, to learn from; through_z: see `gaussian_log_weights`.
+
+        A weight that is nothing beside the others passes no gradient: it would be lost in a sum, and a CPU
+        takes several times as long over the denormal numbers that it makes of whole layers.
+        """
+        x = self.likelihood.prepare(draw().x)
+        mu, log_var = self.posterior(x)
+        log_w = gaussian_log_weights(
+            self.decoder, self.likelihood, x, mu, log_var, self.hyper.k, through_z=through_z
+        )
+        log_w.register_hook(lambda grad: grad.masked_fill(grad.abs() < NEGLIGIBLE, 0))
+        return log_w
 
     @staticmethod
     def of_the_draws(log_w: Float[Tensor, "k b"]) -> dict[str, Tensor]:

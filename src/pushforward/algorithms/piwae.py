@@ -55,7 +55,7 @@ class PIWAE(MultiSampleModel):
 
     def step(self, draw: Draw) -> Steps:
         """Maximise E[ln (1/k) Σ w] over the decoder, and E[(1/M) Σ_m ln (1/L) Σ_l w_ml] over the encoder."""
-        log_w = self.log_weights(self.likelihood.prepare(draw().x), self.hyper.k)
+        log_w = self.drawn(draw)
         bound = importance_weighted_bound(log_w).mean()
         partial = partial_bound(log_w, self.hyper.groups).mean()
         yield Update({"decoder": -bound, "encoder": -partial}, self.of_the_draws(log_w))
@@ -83,6 +83,6 @@ class CIWAE(MultiSampleModel):
 
     def step(self, draw: Draw) -> Steps:
         """Maximise β ELBO + (1 - β) E[ln (1/k) Σ w_i]."""
-        log_w = self.log_weights(self.likelihood.prepare(draw().x), self.hyper.k)
+        log_w = self.drawn(draw)
         bound = combined_bound(log_w, self.hyper.beta).mean()
         yield Update({"vae": -bound}, self.of_the_draws(log_w))

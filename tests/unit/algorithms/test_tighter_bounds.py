@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pushforward.algorithms import latent
 from pushforward.algorithms.dreg import DReG, DReGHyperparameters
 from pushforward.algorithms.iwae import IWAE, IWAEHyperparameters
 from pushforward.algorithms.latent import MultiSampleModel
@@ -198,6 +199,15 @@ def test_at_the_posterior_the_doubly_reparameterized_gradient_is_nothing_at_ever
     dreg, iwae = model(DReG, exact, k=5), model(IWAE, exact, k=5)
     torch.testing.assert_close(gradient(dreg, updated(dreg, seed=1))[ENCODER], torch.zeros(4).double())
     assert gradient(iwae, updated(iwae, seed=1))[ENCODER].abs().max() > 0.1
+
+
+def test_a_weight_that_is_nothing_beside_the_others_passes_no_gradient(monkeypatch):
+    """Else it would make denormal numbers of a whole decoder's gradient, over which a CPU takes long."""
+    log_w = torch.tensor([[0.0], [-20.0], [-60.0], [-95.0]], requires_grad=True)
+    monkeypatch.setattr(latent, "gaussian_log_weights", lambda *args, **kwargs: 1 * log_w)
+    made = model(IWAE, k=4)
+    updated(made, X[:1]).losses["vae"].backward()
+    assert log_w.grad[:, 0].tolist() == [-1.0, pytest.approx(-math.exp(-20), rel=1e-5), 0.0, 0.0]
 
 
 def test_a_learned_sigma_moves_with_the_decoder():
