@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pushforward.experiments.harness.experiment import Results
@@ -12,6 +12,7 @@ from pushforward.experiments.tighter_bounds import (
     DIGITS,
     ENCODER,
     KS,
+    LINEAR_KS,
     METHODS,
     NLL,
     SAMPLED,
@@ -30,9 +31,9 @@ def draw(results: Results) -> Any:
 
     figure = Figure(figsize=(12, 8), layout="constrained")
     axes = figure.subplots(2, 2)
-    _lines(axes[0, 0], results, ENCODER, linear, "linear-Gaussian")
-    _lines(axes[0, 1], results, DECODER, linear, "linear-Gaussian")
-    _lines(axes[1, 0], results, ENCODER, young, "binarized digits")
+    _lines(axes[0, 0], results, ENCODER, linear, LINEAR_KS)
+    _lines(axes[0, 1], results, DECODER, linear, LINEAR_KS)
+    _lines(axes[1, 0], results, ENCODER, young, KS)
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper center", ncols=len(SAMPLED), frameon=False)
     last = axes[1, 1]
@@ -46,12 +47,13 @@ def draw(results: Results) -> Any:
     return figure
 
 
-def _lines(ax: Any, results: Results, figure: str, where: Callable[[int], str], title: str) -> None:
+def _lines(ax: Any, results: Results, figure: str, where: Callable[[int], str], ks: Sequence[int]) -> None:
     for label in SAMPLED:
-        found = [results.values(figure, label, where(k)) for k in KS]
+        found = [results.values(figure, label, where(k)) for k in ks]
         means = [max(LEAST, sum(v) / len(v)) for v in found]
         spread = [min(spread_of(v, "sd") or 0.0, 0.9 * m) for v, m in zip(found, means, strict=True)]
-        ax.errorbar(KS, means, spread, marker=MARKERS[label], color=COLOURS[label], mfc="none", label=label)
+        ax.errorbar(ks, means, spread, marker=MARKERS[label], color=COLOURS[label], mfc="none", label=label)
+    title = "linear-Gaussian" if where is linear else "binarized digits"
     ax.set(xscale="log", yscale="log", xlabel="k", ylabel=figure, title=title)
-    ax.set_xticks(KS, [str(k) for k in KS])
+    ax.set_xticks(ks, [str(k) for k in ks])
     ax.minorticks_off()
