@@ -26,6 +26,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "discrete-vae": TINY,
     "beta-vae": {**TINY, "delta": 2.0},  # the constraint that has a state
     "iwae": {**TINY, "k": 3},
+    "piwae": {**TINY, "k": 4, "groups": 2},
+    "ciwae": {**TINY, "k": 3},
+    "dreg": {**TINY, "k": 3},
     "ae": TINY,
     "vq-vae": {**TINY, "codebook_size": 7, "codes": 2},
     **dict.fromkeys(("gan", "gan-minimax", "lsgan", "wgan", "wgan-gp", "sngan", "veegan", "r3gan"), TINY),

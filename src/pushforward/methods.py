@@ -61,6 +61,24 @@ METHODS = {
             "Burda et al. 2016",
         ),
         Method(
+            "piwae",
+            "pushforward.recipes.iwae:PIWAERecipe",
+            "IWAE whose encoder learns from bounds of fewer samples, so that its gradient is less noisy",
+            "Rainforth et al. 2018",
+        ),
+        Method(
+            "ciwae",
+            "pushforward.recipes.iwae:CIWAERecipe",
+            "the same paper's mixture of the ELBO and the IWAE's bound",
+            "Rainforth et al. 2018",
+        ),
+        Method(
+            "dreg",
+            "pushforward.recipes.iwae:DReGRecipe",
+            "IWAE whose encoder's gradient has the same mean and less noise, the less the more samples",
+            "Tucker et al. 2019",
+        ),
+        Method(
             "ae",
             "pushforward.recipes.ae:AERecipe",
             "plain autoencoder: encode, reconstruct; the baseline that cannot sample by itself",

@@ -15,49 +15,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import nn
-
-from pushforward.algorithms.latent import GaussianLatentModel, LatentHyperparameters
-from pushforward.core import Draw, Player, Steps, Update
-from pushforward.distributions import Likelihood
-from pushforward.errors import UserError
+from pushforward.algorithms.latent import MultiSampleHyperparameters, MultiSampleModel
+from pushforward.core import Draw, Steps, Update
 from pushforward.objectives.elbo import importance_weighted_bound
 
 
 @dataclass(kw_only=True)
-class IWAEHyperparameters(LatentHyperparameters):
+class IWAEHyperparameters(MultiSampleHyperparameters):
     """What the paper leaves to choose."""
 
-    k: int = 5
-    """Samples of z for each image. A step costs about k times a VAE's; k = 1 is the VAE in expectation."""
 
-
-class IWAE(GaussianLatentModel):
+class IWAE(MultiSampleModel):
     """A VAE that maximises a bound of k samples, tighter than the ELBO."""
-
-    def __init__(
-        self,
-        *,
-        encoder: nn.Module,
-        decoder: nn.Module,
-        likelihood: Likelihood,
-        hyper: IWAEHyperparameters,
-    ) -> None:
-        super().__init__(encoder=encoder, decoder=decoder, likelihood=likelihood, latent_dim=hyper.latent_dim)
-        if hyper.k < 1:
-            raise UserError(f"`k`: {hyper.k}; expected at least 1 sample")
-        self.hyper = hyper
-
-    def players(self) -> dict[str, Player]:
-        """One player: encoder, decoder and likelihood share one loss."""
-        return {"vae": self.hyper.player(self)}
 
     def step(self, draw: Draw) -> Steps:
         """Maximise E[ln (1/k) Σ w_i], eq. 8; logs the ELBO of the same draws, and how many of them count."""
-        x = self.likelihood.prepare(draw().x)
-        log_w = self.log_weights(x, self.hyper.k)
+        log_w = self.drawn(draw)
         bound = importance_weighted_bound(log_w).mean()
-        w = log_w.detach().softmax(0)
-        effective = 1 / w.square().sum(0)
-        info = {"elbo": log_w.detach().mean(), "effective_samples": effective.mean()}
-        yield Update({"vae": -bound}, info)
+        yield Update({"vae": -bound}, self.of_the_draws(log_w))

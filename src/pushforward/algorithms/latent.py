@@ -14,9 +14,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pushforward.core import Algorithm, Player, Selector, constant, cosine
+from pushforward.core import Algorithm, Draw, Player, Selector, constant, cosine
 from pushforward.distributions import Likelihood
 from pushforward.distributions.likelihood import at_least_single
+from pushforward.errors import UserError
 from pushforward.objectives.elbo import (
     bounded_log_var,
     gaussian_kl,
@@ -24,6 +25,8 @@ from pushforward.objectives.elbo import (
     importance_weighted_bound,
     reparameterize,
 )
+
+NEGLIGIBLE = 1e-20  # of the gradient by ln w, which is 1/b for a weight that stands alone
 
 
 @dataclass(kw_only=True)
@@ -128,6 +131,62 @@ class GaussianLatentModel(LatentVariableModel):
         return gaussian_log_weights(self.decoder, self.likelihood, x, *self.posterior(x), k)
 
 
+@dataclass(kw_only=True)
+class MultiSampleHyperparameters(LatentHyperparameters):
+    """What every model that is trained on a bound of several samples leaves to choose."""
+
+    k: int = 5
+    """Samples of z for each image. A step costs about k times a VAE's; k = 1 is the VAE in expectation."""
+
+
+class MultiSampleModel(GaussianLatentModel):
+    """One that learns from a bound of k samples of z for each image."""
+
+    def __init__(
+        self,
+        *,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        likelihood: Likelihood,
+        hyper: MultiSampleHyperparameters,
+    ) -> None:
+        super().__init__(encoder=encoder, decoder=decoder, likelihood=likelihood, latent_dim=hyper.latent_dim)
+        if hyper.k < 1:
+            raise UserError(f"`k`: {hyper.k}; expected at least 1 sample")
+        self.hyper = hyper
+
+    def players(self) -> dict[str, Player]:
+        """One player: encoder, decoder and likelihood share one loss."""
+        return {"vae": self.hyper.player(self)}
+
+    def two_players(self) -> dict[str, Player]:
+        """Two that have a loss each: the encoder, and the decoder with the likelihood."""
+        return {
+            "encoder": self.hyper.player(self.encoder),
+            "decoder": self.hyper.player(nn.ModuleList([self.decoder, self.likelihood])),
+        }
+
+    def drawn(self, draw: Draw, *, through_z: bool = False) -> Float[Tensor, "k b"]:
+        """ln w of k draws for each image of a batch, to learn from; through_z: see `gaussian_log_weights`.
+
+        A weight that is nothing beside the others passes no gradient: it would be lost in a sum, and a CPU
+        takes several times as long over the denormal numbers that it makes of whole layers.
+        """
+        x = self.likelihood.prepare(draw().x)
+        mu, log_var = self.posterior(x)
+        log_w = gaussian_log_weights(
+            self.decoder, self.likelihood, x, mu, log_var, self.hyper.k, through_z=through_z
+        )
+        log_w.register_hook(lambda grad: grad.masked_fill(grad.abs() < NEGLIGIBLE, 0))
+        return log_w
+
+    @staticmethod
+    def of_the_draws(log_w: Float[Tensor, "k b"]) -> dict[str, Tensor]:
+        """What is logged: the ELBO of these draws, and how many of them count."""
+        w = log_w.detach().softmax(0)
+        return {"elbo": log_w.detach().mean(), "effective_samples": (1 / w.square().sum(0)).mean()}
+
+
 def gaussian_log_weights(
     decoder: Callable[[Tensor], Tensor],
     likelihood: Likelihood,
@@ -135,10 +194,17 @@ def gaussian_log_weights(
     mu: Float[Tensor, "b d"],
     log_var: Float[Tensor, "b d"],
     k: int,
+    *,
+    through_z: bool = False,
 ) -> Float[Tensor, "k b"]:
-    """ln p(x, z_i) - ln q(z_i|x) for k reparameterized draws of q = N(μ, σ²), in nats; p(z) = N(0, 1)."""
+    """ln p(x, z_i) - ln q(z_i|x) for k reparameterized draws of q = N(μ, σ²), in nats; p(z) = N(0, 1).
+
+    through_z: whether μ and σ get a gradient through z_i alone, and none through the density ln q.
+    """
     x_k, mu_k, log_var_k = (t.repeat(k, *[1] * (t.ndim - 1)) for t in (x, mu, log_var))
     z = reparameterize(mu_k, log_var_k)
+    if through_z:
+        mu_k, log_var_k = mu_k.detach(), log_var_k.detach()
     zero = torch.zeros_like(z)
     log_joint = likelihood.log_prob(decoder(z), x_k) + gaussian_log_prob(z, zero, zero)
     return (log_joint - gaussian_log_prob(z, mu_k, log_var_k)).view(k, len(x))

@@ -46,3 +46,18 @@ def importance_weighted_bound(log_weights: Float[Tensor, "k b"]) -> Float[Tensor
     log_weights: ln p(x, z_i) - ln q(z_i|x). Burda et al. 2016, eq. 8.
     """
     return torch.logsumexp(log_weights, dim=0) - math.log(len(log_weights))
+
+
+def partial_bound(log_weights: Float[Tensor, "k b"], groups: int) -> Float[Tensor, " b"]:
+    """(1/M) Σ_m ln (1/L) Σ_l w_ml: the mean of M = `groups` bounds of L = k/M samples each, in nats.
+
+    One group gives the bound of k samples, k groups the mean of k ELBOs. log_weights: as above, neighbours
+    in a group. groups divides k. The MIWAE's bound, Rainforth et al. 2018.
+    """
+    grouped = log_weights.unflatten(0, (groups, -1))
+    return (torch.logsumexp(grouped, dim=1) - math.log(grouped.shape[1])).mean(0)
+
+
+def combined_bound(log_weights: Float[Tensor, "k b"], beta: float) -> Float[Tensor, " b"]:
+    """β ELBO + (1 - β) L_k of the same k draws, in nats; β in [0, 1]. The CIWAE's, Rainforth et al. 2018."""
+    return beta * log_weights.mean(0) + (1 - beta) * importance_weighted_bound(log_weights)

@@ -1,27 +1,24 @@
-"""IWAE: networks and likelihood from a data shape and options."""
+"""IWAE and its kin, trained on bounds of several samples: networks and likelihood from options."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
+from pushforward.algorithms.dreg import DReG, DReGHyperparameters
 from pushforward.algorithms.iwae import IWAE, IWAEHyperparameters
+from pushforward.algorithms.piwae import CIWAE, PIWAE, CIWAEHyperparameters, PIWAEHyperparameters
 from pushforward.errors import UserError
 from pushforward.networks.layers import Shape
 from pushforward.recipes.latent import LatentRecipe
 
 
 @dataclass(kw_only=True)
-class IWAERecipe(LatentRecipe, IWAEHyperparameters):
-    """Options of `train iwae`."""
+class MultiSampleRecipe(LatentRecipe):
+    """Options of every method that maximises a bound of several samples."""
 
     sigma: Literal["optimal", "learned"] | float = "learned"
     """Standard deviation of the gaussian likelihood on the pixel scale [-1, 1]: learned, or fixed."""
-
-    def build(self, shape: Shape) -> IWAE:
-        """A freshly initialised IWAE for images of this (channels, height, width)."""
-        encoder, decoder, likelihood = self.parts(shape, codes=2)
-        return IWAE(encoder=encoder, decoder=decoder, likelihood=likelihood, hyper=self)
 
     def check(self) -> None:
         """The shared checks, and that σ is one that this bound can be maximised over."""
@@ -31,3 +28,43 @@ class IWAERecipe(LatentRecipe, IWAEHyperparameters):
                 "`sigma`: optimal; that is the best σ of the ELBO and not of a bound of several samples: "
                 "expected 'learned' or a number"
             )
+
+
+@dataclass(kw_only=True)
+class IWAERecipe(MultiSampleRecipe, IWAEHyperparameters):
+    """Options of `train iwae`."""
+
+    def build(self, shape: Shape) -> IWAE:
+        """A freshly initialised IWAE for images of this (channels, height, width)."""
+        encoder, decoder, likelihood = self.parts(shape, codes=2)
+        return IWAE(encoder=encoder, decoder=decoder, likelihood=likelihood, hyper=self)
+
+
+@dataclass(kw_only=True)
+class PIWAERecipe(MultiSampleRecipe, PIWAEHyperparameters):
+    """Options of `train piwae`."""
+
+    def build(self, shape: Shape) -> PIWAE:
+        """A freshly initialised PIWAE for images of this (channels, height, width)."""
+        encoder, decoder, likelihood = self.parts(shape, codes=2)
+        return PIWAE(encoder=encoder, decoder=decoder, likelihood=likelihood, hyper=self)
+
+
+@dataclass(kw_only=True)
+class CIWAERecipe(MultiSampleRecipe, CIWAEHyperparameters):
+    """Options of `train ciwae`."""
+
+    def build(self, shape: Shape) -> CIWAE:
+        """A freshly initialised CIWAE for images of this (channels, height, width)."""
+        encoder, decoder, likelihood = self.parts(shape, codes=2)
+        return CIWAE(encoder=encoder, decoder=decoder, likelihood=likelihood, hyper=self)
+
+
+@dataclass(kw_only=True)
+class DReGRecipe(MultiSampleRecipe, DReGHyperparameters):
+    """Options of `train dreg`."""
+
+    def build(self, shape: Shape) -> DReG:
+        """A freshly initialised IWAE with doubly reparameterized gradients, for images of this shape."""
+        encoder, decoder, likelihood = self.parts(shape, codes=2)
+        return DReG(encoder=encoder, decoder=decoder, likelihood=likelihood, hyper=self)

@@ -17,7 +17,19 @@ from pushforward.runs.units import moments
 from tests.runs import build
 
 CENTRE, SCALE = torch.tensor([1000.0, -3.0]), torch.tensor([100.0, 1e-3])
-POINT_METHODS = ["vae", "iwae", "beta-vae", "ae", "gan", "wgan-gp", "veegan", "pacgan", "unrolled", "r3gan"]
+POINT_METHODS = [
+    "vae",
+    "iwae",
+    "dreg",
+    "beta-vae",
+    "ae",
+    "gan",
+    "wgan-gp",
+    "veegan",
+    "pacgan",
+    "unrolled",
+    "r3gan",
+]
 
 
 def test_it_is_its_own_inverse_and_nothing_before_it_learned():
@@ -65,7 +77,7 @@ def test_units_change_what_goes_in_and_comes_out_alone(method):
         return next(model.step(lambda *a: batch)).losses
 
     ours, theirs = losses(moved, x * scale + centre), losses(plain, x)
-    volume = scale.log().sum() if method in ("vae", "iwae", "beta-vae", "ae") else 0.0
+    volume = scale.log().sum() if method in ("vae", "iwae", "dreg", "beta-vae", "ae") else 0.0
     for name in theirs:
         assert ours[name].item() == pytest.approx((theirs[name] + volume).item(), rel=1e-4, abs=1e-4)
 

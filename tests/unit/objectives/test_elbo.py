@@ -10,9 +10,11 @@ from torch.distributions import Normal, kl_divergence
 
 from pushforward.core import Batch
 from pushforward.objectives.elbo import (
+    combined_bound,
     gaussian_kl,
     gaussian_log_prob,
     importance_weighted_bound,
+    partial_bound,
     reparameterize,
 )
 from tests.oracles import LinearGaussian
@@ -92,6 +94,27 @@ def test_the_bound_tightens_with_k_and_reaches_the_likelihood():
     assert bounds == sorted(bounds)
     assert bounds[0] < truth - 0.5
     assert bounds[-1] == pytest.approx(truth, abs=0.01)
+
+
+def test_a_partial_bound_is_the_mean_of_bounds_of_neighbours():
+    log_w = 5 * torch.randn(6, 3, dtype=torch.float64)
+    by_hand = [
+        [math.log(sum(math.exp(v) for v in log_w[i : i + 2, j]) / 2) for j in range(3)] for i in (0, 2, 4)
+    ]
+    expected = torch.tensor(by_hand, dtype=torch.float64).mean(0)
+    torch.testing.assert_close(partial_bound(log_w, 3), expected)
+    torch.testing.assert_close(partial_bound(log_w, 1), importance_weighted_bound(log_w))
+    torch.testing.assert_close(partial_bound(log_w, 6), log_w.mean(0))
+    assert (log_w.mean(0) < partial_bound(log_w, 3)).all()
+    assert (partial_bound(log_w, 3) < importance_weighted_bound(log_w)).all()
+
+
+def test_a_combination_is_a_mean_of_the_elbo_and_the_bound():
+    log_w = torch.tensor([[0.0], [math.log(3)]])
+    elbo, bound = math.log(3) / 2, math.log(2)
+    assert combined_bound(log_w, 0.25).item() == pytest.approx(0.25 * elbo + 0.75 * bound)
+    torch.testing.assert_close(combined_bound(log_w, 1.0), log_w.mean(0))
+    torch.testing.assert_close(combined_bound(log_w, 0.0), importance_weighted_bound(log_w))
 
 
 def test_the_vaes_log_prob_is_the_bound():

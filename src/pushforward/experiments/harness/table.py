@@ -64,6 +64,12 @@ EXPERIMENTS = {
             16,
         ),
         Entry(
+            "tighter-bounds",
+            "pushforward.experiments.tighter_bounds",
+            "a bound of more samples is no better teacher of an encoder; three remedies, on equal minutes",
+            None,
+        ),
+        Entry(
             "earth-mover",
             "pushforward.experiments.earth_mover",
             "the earth-mover's distance is the cheapest plan and the best critic, by trying all of them",
