@@ -56,7 +56,7 @@ ROWS: Mapping[str, Row] = {
     PROJECTED: Row(
         milliseconds=127.0,
         method="sngan",
-        options={"critic": "projected", "augment": "diffaugment", "n_critic": 1, "ema": 0.999},
+        options={"critic": "projected", "augment": "diffaugment", "n_critic": 1, "ema": 0.96},
     ),
     IMLE: Row(milliseconds=98.5, method="rs-imle", options={"generator_norm": "batch", "latent_dim": 64}),
     FROM_DIGITS: Row(milliseconds=32.3, start="mnist10k"),
