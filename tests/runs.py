@@ -13,7 +13,7 @@ from pushforward.data import Dataset, Scan, Stream
 from pushforward.methods import METHODS, recipe_class
 from pushforward.randomness import seed_everything
 from pushforward.recipes.adversarial import AdversarialRecipe
-from pushforward.streams import DATA, Classes
+from pushforward.streams import Classes, streams_of
 from pushforward.streams import build as built
 from pushforward.training.distributed import World
 from pushforward.training.loop import Trainer
@@ -36,6 +36,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "pacgan": {**TINY, "pack": 3},
     "flow-matching": {"hidden": (16,), "sampler_steps": 3},
     "rs-imle": {**TINY, "pool": 9, "batches_per_pool": 2},
+    "cyclegan": {"width": 2, "blocks": 1, "critic_width": 2, "pool": 5},
 }
 # Option sets under which a method is another algorithm: name -> method and options.
 BITS: dict[str, Any] = {**TINY, "likelihood": "bernoulli", "latent": "bernoulli", "prior": "learned"}
@@ -79,6 +80,19 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
             "projection": 5,
         },
     ),
+    "cyclegan, dag": (
+        "cyclegan",
+        {
+            **SMALL["cyclegan"],
+            "augment": "dag",
+            "dag_heads_per_step": 1,
+            "lecam": 0.3,
+            "lecam_after": 2,
+            "ema": 0.9,
+            "cycle": "mse",
+        },
+    ),
+    "cyclegan, ada": ("cyclegan", {**SMALL["cyclegan"], "augment": "ada", "consistency": "bcr", "pool": 0}),
     "flow-matching, unet": ("flow-matching", {"network": "unet", "width": 4, "sampler_steps": 3}),
 }
 METHOD_NAMES = [*(m.name for m in METHODS.values() if m.kind == "algorithm"), *VARIANTS]
@@ -89,7 +103,10 @@ ADVERSARIAL = [
 ]
 SHAPE = (1, 8, 8)
 CLASSES = Classes(("even", "odd"), (19 / 37, 18 / 37))  # of `small_images`
-SHAPES = {"gan, batch": (1, 16, 16)}  # with one halving a DCGAN critic would have no BatchNorm
+SHAPES = {
+    "gan, batch": (1, 16, 16),  # with one halving a DCGAN critic would have no BatchNorm
+    **dict.fromkeys(("cyclegan", "cyclegan, dag", "cyclegan, ada"), (1, 16, 16)),  # the smallest patch
+}
 
 
 def small_images(n: int = 37, shape: tuple[int, int, int] = SHAPE) -> Dataset:
@@ -111,13 +128,29 @@ def images_for(method: object) -> Dataset:
     return small_images(shape=SHAPES.get(method, SHAPE) if isinstance(method, str) else SHAPE)
 
 
+def streams_for(method: object) -> tuple[str, ...]:
+    """The streams that the method or variant learns from."""
+    if not isinstance(method, str):
+        return streams_of(None)
+    return streams_of(recipe_class(VARIANTS.get(method, (method, {}))[0]))
+
+
+def sources_for(method: object) -> dict[str, Dataset]:
+    """The same small images for each stream of the method or variant."""
+    return dict.fromkeys(streams_for(method), images_for(method))
+
+
 def build(method: str, shape: tuple[int, int, int] | None = None, **options: Any) -> Algorithm:
     """A freshly initialised small algorithm, from seed 0."""
     shape = shape or SHAPES.get(method, SHAPE)
     seed_everything(0)
     name, small = VARIANTS.get(method, (method, SMALL.get(method, {})))
     recipe = recipe_class(name)(**{**small, **options})
-    return built(recipe, {DATA: shape}, CLASSES if getattr(recipe, "conditional", False) else None)
+    return built(
+        recipe,
+        dict.fromkeys(streams_of(recipe), shape),
+        CLASSES if getattr(recipe, "conditional", False) else None,
+    )
 
 
 def trainer(
@@ -140,7 +173,7 @@ def trainer(
     seed_everything(0)
     algorithm = build(method, **(options or {})) if isinstance(method, str) else method()
     world = world or World()
-    sources = {"data": images or images_for(method)}
+    sources = {"data": images} if images else sources_for(method)
     return Trainer(
         algorithm,
         Stream(sources, batch_size=batch_size, seed=0, rank=world.rank, world=world.size),

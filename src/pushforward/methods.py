@@ -152,6 +152,12 @@ METHODS = {
             treats=("mode-collapse", "mode-oscillation", "critic-saturated"),
         ),
         Method(
+            "cyclegan",
+            "pushforward.recipes.cyclegan:CycleGANRecipe",
+            "translation between two sets of images without pairs, there and back",
+            "Zhu et al. 2017",
+        ),
+        Method(
             "flow-matching",
             "pushforward.recipes.flow_matching:FlowMatchingRecipe",
             "a flow from noise to data, learned by regression: sample, encode, exact likelihood",

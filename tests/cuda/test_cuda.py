@@ -26,7 +26,7 @@ from pushforward.data import Stream
 from pushforward.randomness import random_state, restore_random_state, seed_everything
 from pushforward.training.loop import Trainer
 from pushforward.training.settings import LoopSettings
-from tests.runs import METHOD_NAMES, assert_same, build, images_for, weights
+from tests.runs import METHOD_NAMES, assert_same, build, sources_for, weights
 
 DEVICE = torch.device(os.environ.get("TEST_DEVICE", "cuda"))
 ON_GPU = DEVICE.type == "cuda"
@@ -52,7 +52,7 @@ def trainer(folder: Path, method: str, *, steps: int, **settings: Any) -> Traine
     folder.mkdir(parents=True, exist_ok=True)
     seed_everything(0)
     algorithm = build(method).to(DEVICE)
-    stream = Stream({"data": images_for(method)}, batch_size=6, seed=0, device=DEVICE)
+    stream = Stream(sources_for(method), batch_size=6, seed=0, device=DEVICE)
     settings = {"checkpoint_every": 4, "log_every": 3, **settings}
     return Trainer(algorithm, stream, folder, steps=steps, settings=LoopSettings(**settings), device=DEVICE)
 

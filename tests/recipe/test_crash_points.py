@@ -10,7 +10,9 @@ import pytest
 
 from pushforward.cli import main
 from pushforward.methods import METHODS as ALL_METHODS
+from pushforward.methods import recipe_class
 from pushforward.run_folder import RunFolder
+from pushforward.streams import streams_of
 from tests.crash import folder_state, import_all, killed
 
 COMMON = ["--data=digits", "--steps=12", "--batch-size=16", "--checkpoint-every=4"]
@@ -84,6 +86,10 @@ def test_all_crash_points(method, tmp_path):
 @pytest.mark.parametrize("method", ALL_METHODS)
 def test_every_file_of_every_method(method, tmp_path):
     """Two deaths on the way, for each method in its smallest form."""
-    points, wrong = sweep([method, *COMMON], tmp_path / "run", stride=40, first=70)
+    words = [method, *COMMON]
+    if len(streams_of(recipe_class(method))) > 1:
+        sources = ["--data.a=digits", "--data.b=mnist5k", "--image-size=16", "--limit=60"]
+        words = [method, *sources, *COMMON[1:], "--width=2", "--blocks=1", "--critic-width=2"]
+    points, wrong = sweep(words, tmp_path / "run", stride=40, first=70)
     assert points > 1
     assert not wrong, "\n".join(f"{at}: {line}" for at, lines in wrong.items() for line in lines)

@@ -13,7 +13,7 @@ from pushforward.data import Stream
 from pushforward.training.checkpoint import split_state
 from pushforward.training.optim import build_optimizers
 from pushforward.training.steps import Stepper
-from tests.runs import METHOD_NAMES, assert_same, build, images_for, trainer, weights
+from tests.runs import METHOD_NAMES, assert_same, build, sources_for, trainer, weights
 
 
 def stepper_of(algorithm: Algorithm) -> Stepper:
@@ -49,7 +49,7 @@ def make(kind) -> Algorithm:
 def test_only_the_declared_players_move(kind):
     algorithm = make(kind)
     stepper = stepper_of(algorithm)
-    draw = Stream({"data": images_for(kind)}, batch_size=6, seed=0)
+    draw = Stream(sources_for(kind), batch_size=6, seed=0)
     moved = set()
     generator = algorithm.step(draw)
     info = None
@@ -72,7 +72,7 @@ def test_only_the_declared_players_move(kind):
 def test_simultaneous_updates_have_independent_gradients(kind):
     algorithm = make(kind)
     stepper = stepper_of(algorithm)
-    update = next(algorithm.step(Stream({"data": images_for(kind)}, batch_size=6, seed=0)))
+    update = next(algorithm.step(Stream(sources_for(kind), batch_size=6, seed=0)))
     expected = {
         name: torch.autograd.grad(
             loss, stepper.players[name].parameters(), retain_graph=True, allow_unused=True

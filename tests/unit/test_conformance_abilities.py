@@ -22,7 +22,7 @@ from pushforward.errors import UserError
 from pushforward.methods import METHODS
 from pushforward.models.model import Model
 from pushforward.models.store import described, publish
-from tests.runs import CLASSES, METHOD_NAMES, SHAPE, SHAPES, SMALL, VARIANTS, build, small_images
+from tests.runs import CLASSES, METHOD_NAMES, SHAPE, SHAPES, SMALL, VARIANTS, build, small_images, streams_for
 
 N = 5
 
@@ -102,13 +102,18 @@ def check_games(a, x: Tensor) -> None:
         is_float(game.generate(z), *x.shape)
 
 
+def check_translations(a, x: Tensor) -> None:
+    for to in ("a", "b"):
+        is_float(a.translate(x, to), *x.shape)
+
+
 CHECKS: dict[type, Callable[..., None]] = {
     abilities.Samples: check_samples,
     abilities.Encodes: lambda a, x: is_float(a.encode(x), N, a.encode(x).shape[1]),
     abilities.Decodes: lambda a, x: is_float(a.decode(codes(a, x)), *x.shape),
     abilities.Reconstructs: lambda a, x: is_float(a.reconstruct(x), *x.shape),
     abilities.Tokenizes: check_tokens,
-    abilities.Translates: lambda a, x: pytest.fail("no method translates yet: write its check"),
+    abilities.Translates: check_translations,
     abilities.HasLogProb: lambda a, x: is_float(a.log_prob(x), N),
     abilities.HasLikelihood: check_likelihood,
     abilities.HasBound: check_bound,
@@ -133,7 +138,12 @@ def reloaded(kind: str, folder: Path, shape: tuple[int, ...]) -> tuple[Model, Mo
     method, small = VARIANTS.get(kind, (kind, SMALL.get(kind, {})))
     options = json.loads(json.dumps({k: list(v) if isinstance(v, tuple) else v for k, v in small.items()}))
     told = CLASSES if options.get("conditional") else None
-    about = {"method": method, "options": options, **described({"data": shape}, told), "step": 1}
+    about = {
+        "method": method,
+        "options": options,
+        **described(dict.fromkeys(streams_for(kind), shape), told),
+        "step": 1,
+    }
     publish(folder, algorithm, about)
     return Model(algorithm, about), pushforward.load(folder)
 
@@ -167,6 +177,9 @@ def train_small(method: str, folder: Path, **shared) -> Path:
     if METHODS[method].kind == "ensemble":
         options = {"components": 2, "component_options": {"hidden": [8]}, "classifier_steps": 3}
     shared = {"steps": 4, "batch_size": 12, "sample_every": 2, **shared}
+    if len(streams_for(method)) > 1:  # two sources, of a size that a critic of patches takes
+        shared["data_of"] = {"a": shared.pop("data"), "b": "mnist5k"}
+        shared |= {"image_size": 16}
     return pushforward.train(method, run=str(folder), options=options, **shared)
 
 
@@ -206,6 +219,10 @@ def sources(tmp_path_factory) -> dict[str, str]:
 @pytest.mark.parametrize("data", ["images", "points"])
 @pytest.mark.parametrize("method", METHODS)
 def test_every_command_runs_or_refuses_in_a_line(method, data, sources, tmp_path, capsys):
+    if data == "points" and len(streams_for(method)) > 1:
+        with pytest.raises(UserError, match=r"it holds points|points, and"):
+            train_small(method, tmp_path / "run", data=sources[data], limit=60)
+        return
     folder = train_small(method, tmp_path / "run", data=sources[data], limit=60, sample_every=0)
     did = {}
     for name, *words in COMMANDS if data == "images" else ON_POINTS:

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from pushforward.core import Clock
 from pushforward.data import Stream
 from pushforward.training.steps import Stepper
-from tests.runs import METHOD_NAMES, build, images_for
+from tests.runs import METHOD_NAMES, build, sources_for, streams_for
 
 ACCELERATOR = "meta"
 
@@ -58,11 +58,13 @@ def stepper(method: str) -> Stepper:
 @pytest.mark.parametrize("method", METHOD_NAMES)
 def test_a_step_stays_on_its_device_and_reads_nothing_back(method, without_autocast):
     step = stepper(method)
-    stream = Stream({"data": images_for(method)}, batch_size=6, seed=0, device=ACCELERATOR)
-    drawn = [stream() for _ in range(20)]  # what it does for that is tested by itself
+    stream = Stream(sources_for(method), batch_size=6, seed=0, device=ACCELERATOR)
+    drawn = {
+        name: [stream(name) for _ in range(20)] for name in streams_for(method)
+    }  # what it does for that is tested by itself
     for _ in range(2):
         with Unqueued():
-            reported = step(lambda name="data", n=None: drawn.pop())
+            reported = step(lambda name="data", n=None: drawn[name].pop())
     assert {value.device.type for value in reported.values()} == {ACCELERATOR}
 
 

@@ -18,7 +18,7 @@ from pushforward.objectives.divergences.samples import (
     w1_samples,
 )
 from pushforward.objectives.estimators.contract import unchecked
-from tests.runs import METHOD_NAMES, build, images_for
+from tests.runs import METHOD_NAMES, build, sources_for
 from tests.unit.objectives.estimators.problems import call
 
 
@@ -26,7 +26,7 @@ from tests.unit.objectives.estimators.problems import call
 def test_models_run_in_double(method):
     model = build(method).double()
     model.clock = Clock(steps=4, step=1)
-    stream = Stream({"data": images_for(method)}, batch_size=6, seed=0)
+    stream = Stream(sources_for(method), batch_size=6, seed=0)
 
     def draw(*asked, **how):
         batch = stream(*asked, **how)

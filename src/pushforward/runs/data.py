@@ -112,6 +112,7 @@ def prepare(config: RunConfig) -> Prepared:
     splits = load_data(config)
     if config.train.validation is None:
         config.train.validation = _default_share(config, splits)
+    _refuse_alike({name: s.train for name, s in splits.items()})
     parts = {name: split_validation(s.train, config.train.validation) for name, s in splits.items()}
     about = provenance(splits, {name: train for name, (train, _) in parts.items()})
     return Prepared(
@@ -124,6 +125,20 @@ def prepare(config: RunConfig) -> Prepared:
             for line in told(s, train=len(parts[name][0]), batch_size=config.train.batch_size)
         ),
     )
+
+
+def _refuse_alike(train: Mapping[str, Dataset]) -> None:
+    """Raise UserError where two streams hold the same data, or one of several holds a single row."""
+    seen: dict[str, str] = {}
+    for name, data in train.items():
+        if data.fingerprint in seen:
+            raise UserError(
+                f"`data.{name}`: the same as `data.{seen[data.fingerprint]}`; expected "
+                "other data for each stream"
+            )
+        seen[data.fingerprint] = name
+        if len(train) > 1 and len(data) < 2:
+            raise UserError(f"`data.{name}`: {len(data)} to train on; expected at least 2 of each stream")
 
 
 def classes_of(recipe: Any, data: Dataset) -> Classes | None:
