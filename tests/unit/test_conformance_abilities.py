@@ -279,7 +279,7 @@ def test_codes_that_are_no_vectors_train_report_and_traverse(codes, tmp_path, ca
                 monkeypatch.setattr(_Autoencoder, "encode", None)
             return algorithm
 
-    made = methods.Method("strange", "tests:none", "codes of its own kind", "nobody")
+    made = methods.Method("strange", "pushforward.recipes.ae:AERecipe", "codes of its own kind", "nobody")
     monkeypatch.setitem(METHODS, "strange", made)
     for module in ("pushforward.config", "pushforward.models.store", "pushforward.methods"):
         monkeypatch.setattr(f"{module}.recipe_class", lambda name: Recipe)

@@ -17,7 +17,7 @@ def plot(results: Results) -> Any:
 
     settings = settings_of(results)
     canvas = Canvas(figsize=(4.6 * len(settings) + 1.6, 9.5), layout="constrained")
-    axes = canvas.subplots(2, len(settings), squeeze=False)
+    axes = canvas.subplots(2, len(settings), squeeze=False, sharex="row")
     for column, at in enumerate(settings):
         labels = labels_of(results, at)
         top, bottom = axes[:, column]
@@ -43,6 +43,6 @@ def plot(results: Results) -> Any:
             axis.set_axisbelow(True)
             axis.spines[["top", "right", "left"]].set_visible(False)
             axis.tick_params(axis="y", length=0)
-    axes[0, -1].legend(frameon=False, fontsize=8, loc="best")
-    axes[1, -1].legend(frameon=False, fontsize=8, loc="best")
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    canvas.legend(handles, names, frameon=False, fontsize=8, loc="outside upper center", ncols=3)
     return canvas

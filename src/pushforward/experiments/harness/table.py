@@ -145,7 +145,7 @@ EXPERIMENTS = {
             "few-images",
             "pushforward.experiments.few_images",
             "every remedy for few images side by side, at equal images and at equal minutes",
-            None,
+            98,
         ),
         Entry(
             "augmentation-utility",
