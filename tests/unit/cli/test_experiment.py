@@ -188,7 +188,9 @@ def test_the_listing_has_minutes_and_what_came_of_the_results_here(capsys, tmp_p
     told = capsys.readouterr().out
     assert "10 of 10 hold" in told
     # Of cells that ran two at a time, with other work beside them.
-    assert max(entry.minutes or 0 for entry in EXPERIMENTS.values()) <= 45
+    minutes = {entry.name: entry.minutes or 0 for entry in EXPERIMENTS.values()}
+    assert minutes.pop("few-images") <= 180  # thirteen remedies, each with a minute and more
+    assert max(minutes.values()) <= 45
     monkeypatch.chdir(tmp_path)
     main(["experiment", "list"])
     told = capsys.readouterr().out
