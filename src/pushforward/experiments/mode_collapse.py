@@ -19,7 +19,7 @@ from pushforward.experiments.harness.experiment import (
 )
 from pushforward.experiments.mixtures import FIGURES, MODES, ORACLE, QUALITY, REVERSE_KL, run
 
-ADAGAN = "AdaGAN"
+ADAGAN, IMLE = "AdaGAN", "RS-IMLE"
 UNROLLED, SLOW_CRITIC = "Unrolled, 5 steps", "Unrolled, 5 steps, slow critic"
 VEEGANS, PACGANS = "VEEGAN's setting", "PacGAN's setting"
 TOYS = {"ring": 8, "grid": 25, "gaussians-1200d": 10}  # and their modes
@@ -39,6 +39,7 @@ METHODS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "PacGAN4": ("pacgan", {"pack": 4}),
     "GAN, instance noise": ("gan", {"noise": 0.5}),
     "R3GAN": ("r3gan", {"gamma": 0.1}),
+    IMLE: ("rs-imle", {"batches_per_pool": 1, "lr_schedule": "cosine"}),
     ADAGAN: ("gan", {}),
 }
 RATES = {SLOW_CRITIC: {"critic": 1e-4}}  # a tenth of the generator's, as in the code of Metz et al. 2017
@@ -51,6 +52,7 @@ QUICK = (
     "PacGAN2",
     "GAN, instance noise",
     "R3GAN",
+    IMLE,
     ADAGAN,
 )
 SHARED: dict[str, Any] = {"latent_dim": 2, "hidden": [128, 128, 128], "lr": 1e-3}
@@ -94,7 +96,9 @@ whose paper has LeakyReLU; LeakyReLU in the critic), rate 0.001, batches of {BAT
 generator steps (quick) or {STEPS["full"]:,} (full). Each method keeps what its own paper fixes: betas,
 critic steps, weights of penalties, a falling rate. Instance noise starts at σ = 0.5 and falls to 0. Each of
 AdaGAN's {COMPONENTS} components is trained as a single GAN is. So costs differ: WGAN-GP takes 5 critic
-steps for one of the generator, and the unrolled GAN looks 5 ahead.
+steps for one of the generator, and the unrolled GAN looks 5 ahead. RS-IMLE has no critic: each datum draws its
+nearest sample to it, so no mode can be left out. Its pool of samples is drawn anew for each batch, and its
+rate falls along a cosine.
 
 The papers' figures beside ours were measured in their settings, not in this one; the full budget has these
 settings as rows of their own. PacGAN's spreads are standard errors, ours standard deviations.
