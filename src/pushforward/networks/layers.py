@@ -134,7 +134,8 @@ def freeze_first_(trunk: nn.Module, n: int) -> None:
     """Let the first n linear or convolutional layers keep their weights, and norms between them.
 
     S. Mo, M. Cho and J. Shin, *Freeze the Discriminator: a Simple Baseline for Fine-Tuning GANs*, 2020.
-    Raises UserError where there are fewer.
+    Buffers go on: running statistics, which only an evaluation reads, and the power iterations of spectral
+    norm. Raises UserError where there are fewer.
     """
     layers = [layer for layer in trunk.modules() if not isinstance(layer, nn.Sequential)]
     places = [i for i, layer in enumerate(layers) if isinstance(layer, Affine)]

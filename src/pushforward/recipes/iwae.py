@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pushforward.algorithms.dreg import DReG, DReGHyperparameters
 from pushforward.algorithms.iwae import IWAE, IWAEHyperparameters
+from pushforward.algorithms.latent import MultiSampleModel
 from pushforward.algorithms.piwae import CIWAE, PIWAE, CIWAEHyperparameters, PIWAEHyperparameters
 from pushforward.errors import UserError
 from pushforward.networks.layers import Shape
@@ -16,6 +17,8 @@ from pushforward.recipes.latent import LatentRecipe
 @dataclass(kw_only=True)
 class MultiSampleRecipe(LatentRecipe):
     """Options of every method that maximises a bound of several samples."""
+
+    algorithm: ClassVar[Any]  # a class of `MultiSampleModel`
 
     sigma: Literal["optimal", "learned"] | float = "learned"
     """Standard deviation of the gaussian likelihood on the pixel scale [-1, 1]: learned, or fixed."""
@@ -29,42 +32,38 @@ class MultiSampleRecipe(LatentRecipe):
                 "expected 'learned' or a number"
             )
 
+    def build(self, shape: Shape) -> MultiSampleModel:
+        """A freshly initialised model for images of this (channels, height, width), or points (d,)."""
+        encoder, decoder, likelihood = self.parts(shape, codes=2)
+        model: MultiSampleModel = self.algorithm(
+            encoder=encoder, decoder=decoder, likelihood=likelihood, hyper=self
+        )
+        return model
+
 
 @dataclass(kw_only=True)
 class IWAERecipe(MultiSampleRecipe, IWAEHyperparameters):
     """Options of `train iwae`."""
 
-    def build(self, shape: Shape) -> IWAE:
-        """A freshly initialised IWAE for images of this (channels, height, width)."""
-        encoder, decoder, likelihood = self.parts(shape, codes=2)
-        return IWAE(encoder=encoder, decoder=decoder, likelihood=likelihood, hyper=self)
+    algorithm: ClassVar = IWAE
 
 
 @dataclass(kw_only=True)
 class PIWAERecipe(MultiSampleRecipe, PIWAEHyperparameters):
     """Options of `train piwae`."""
 
-    def build(self, shape: Shape) -> PIWAE:
-        """A freshly initialised PIWAE for images of this (channels, height, width)."""
-        encoder, decoder, likelihood = self.parts(shape, codes=2)
-        return PIWAE(encoder=encoder, decoder=decoder, likelihood=likelihood, hyper=self)
+    algorithm: ClassVar = PIWAE
 
 
 @dataclass(kw_only=True)
 class CIWAERecipe(MultiSampleRecipe, CIWAEHyperparameters):
     """Options of `train ciwae`."""
 
-    def build(self, shape: Shape) -> CIWAE:
-        """A freshly initialised CIWAE for images of this (channels, height, width)."""
-        encoder, decoder, likelihood = self.parts(shape, codes=2)
-        return CIWAE(encoder=encoder, decoder=decoder, likelihood=likelihood, hyper=self)
+    algorithm: ClassVar = CIWAE
 
 
 @dataclass(kw_only=True)
 class DReGRecipe(MultiSampleRecipe, DReGHyperparameters):
     """Options of `train dreg`."""
 
-    def build(self, shape: Shape) -> DReG:
-        """A freshly initialised IWAE with doubly reparameterized gradients, for images of this shape."""
-        encoder, decoder, likelihood = self.parts(shape, codes=2)
-        return DReG(encoder=encoder, decoder=decoder, likelihood=likelihood, hyper=self)
+    algorithm: ClassVar = DReG
