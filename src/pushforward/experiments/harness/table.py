@@ -67,7 +67,7 @@ EXPERIMENTS = {
             "tighter-bounds",
             "pushforward.experiments.tighter_bounds",
             "a bound of more samples is no better teacher of an encoder; three remedies, on equal minutes",
-            None,
+            30,
         ),
         Entry(
             "earth-mover",
