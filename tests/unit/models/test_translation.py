@@ -9,9 +9,10 @@ from torch import nn
 
 from pushforward.config import config_from
 from pushforward.errors import UserError
+from pushforward.models import translation
 from pushforward.models.model import Model
 from pushforward.models.store import described
-from pushforward.models.translation import GRAIN, SMALLEST_TILE, _starts, in_tiles
+from pushforward.models.translation import GRAIN, SMALLEST_TILE, _starts, bytes_a_pixel, in_tiles
 from tests.runs import build
 from tests.two_streams import TranslatorRecipe
 
@@ -150,3 +151,17 @@ def test_a_method_without_domains_says_what_it_can():
     with pytest.raises(UserError, match="translate: the method 'vae' has no second domain to translate to"):
         model.translate(images(1, *SHAPE), to="b")
     assert "translate" in made().abilities
+
+
+def test_an_image_that_would_fill_the_memory_is_refused_and_its_tiles_are_not(monkeypatch):
+    """Width 2: the widest layer reads 2 × 64² and writes 2 × 70² numbers of 4 bytes, at 64 pixels a side."""
+    model, x = made(), images(1, 1, 200, 300)
+    need = bytes_a_pixel(model.algorithm, lambda part: model.algorithm.translate(part, "b"), 1)
+    assert need == 2 * 4 * 2 * (64**2 + 70**2) / 64**2
+    model.batch_size = 1
+    monkeypatch.setattr(translation, "available_bytes", lambda: int(need * 200 * 300) - 1)
+    with pytest.raises(UserError, match=r"x: images of 200x300 need about 0.0 GiB.*give a smaller `tile`"):
+        model.translate(x, to="b")
+    assert model.translate(x, to="b", tile=128).shape == x.shape
+    monkeypatch.setattr(translation, "available_bytes", lambda: int(need * 200 * 300) + 1)
+    assert model.translate(x, to="b").shape == x.shape
