@@ -230,7 +230,7 @@ class Model:
         """Images of another domain as images of the domain `to`, of the size that they have.
 
         tile: pixels a side of overlapping tiles in which larger images are translated, which bounds the
-        memory; where a network normalises by the whole image, tiles differ from it. None for whole images.
+        memory; tiles are normalised by the whole, reduced, so they come near to it. None for whole images.
         """
         return translated(self, x, to, tile=tile, seed=seed)
 

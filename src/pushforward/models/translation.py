@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -14,6 +15,7 @@ from pushforward.abilities import Translates
 from pushforward.core import to_float
 from pushforward.data.memory import available_bytes
 from pushforward.errors import UserError, did_you_mean
+from pushforward.networks.statistics import statistics_of
 from pushforward.randomness import aside
 
 if TYPE_CHECKING:
@@ -47,7 +49,8 @@ def translated(
     with aside(seed), torch.no_grad():
         if at_once == 1 and algorithm.smallest_side:
             _require_room(model, f, x.shape[1], (min(h, side), min(w, side)))
-        return torch.cat([in_tiles(f, part, side) if cut else f(part) for part in x.split(at_once)])
+        parts = x.split(at_once)
+        return torch.cat([_tiled(model, f, part, side) if cut else f(part) for part in parts])
 
 
 def source_of(model: Model, to: str) -> str:
@@ -116,6 +119,19 @@ def _checked(model: Model, x: Tensor, to: str, smallest: int) -> Tensor:
             f"x: images of {x.shape[2]}x{x.shape[3]}; expected sides of at least {smallest} pixels"
         )
     return to_float(x) if x.dtype == torch.uint8 else x.float()
+
+
+def _tiled(model: Model, f: Callable[[Tensor], Tensor], x: Tensor, tile: int) -> Tensor:
+    """f in tiles, whose instance norms go by the whole image, reduced to the area of a tile.
+
+    Each tile by its own statistics would come out in colours of its own.
+    """
+    h, w = x.shape[2:]
+    factor = min(1.0, tile / math.sqrt(h * w))
+    size = [min(side, max(SMALLEST_TILE, round(factor * side))) for side in (h, w)]
+    reduced = x if factor == 1 else F.interpolate(x, size, mode="bilinear", antialias=True)
+    with statistics_of(model.algorithm, lambda: f(reduced)):
+        return in_tiles(f, x, tile)
 
 
 def in_tiles(
