@@ -19,6 +19,8 @@ from pushforward.core import Algorithm, Draw, Player, Steps, Update
 class Translator(Algorithm):
     """Maps a to b and back. It offers `translate`, and `reconstruct`: a through b and back."""
 
+    smallest_side = 0  # it takes the size that it learned
+
     def __init__(self, a: tuple[int, ...], b: tuple[int, ...], lr: float) -> None:
         super().__init__()
         self.shapes, self.lr = {"a": a, "b": b}, lr

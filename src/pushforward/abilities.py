@@ -106,7 +106,13 @@ class Tokenizes(Protocol):
 
 @_ability("translate", lacks="no second domain to translate to")
 class Translates(Protocol):
-    """Maps images of one domain to another."""
+    """Maps images of one domain to another.
+
+    smallest_side: pixels of the least side of images that it takes, of any size from there on; 0 where it
+    takes images of the size that it learned alone.
+    """
+
+    smallest_side: int
 
     def translate(self, x: Float[Tensor, "n *x"], to: str) -> Float[Tensor, "n *y"]:
         """x as images of the domain `to`."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 import pushforward
@@ -105,6 +106,9 @@ def check_games(a, x: Tensor) -> None:
 def check_translations(a, x: Tensor) -> None:
     for to in ("a", "b"):
         is_float(a.translate(x, to), *x.shape)
+        if a.smallest_side:
+            smallest = torch.zeros(1, x.shape[1], a.smallest_side, a.smallest_side + 3)
+            is_float(a.translate(smallest, to), *smallest.shape)
 
 
 CHECKS: dict[type, Callable[..., None]] = {
@@ -233,6 +237,10 @@ def test_every_command_runs_or_refuses_in_a_line(method, data, sources, tmp_path
     assert did["sample --n 4"] == model.can(abilities.Samples)
     if data == "images":
         assert did["reconstruct --n 4"] == model.can(abilities.Reconstructs)
+        picture = tmp_path / "picture.png"
+        Image.fromarray(np.zeros((16, 16), np.uint8)).save(picture)
+        words = ["translate", str(folder), str(picture), str(tmp_path / "out.png"), "--to", "b"]
+        assert runs_or_refuses(words, capsys) == model.can(abilities.Translates)
         assert did["traverse --steps 3"] == (model.can(abilities.Encodes) and model.can(abilities.Decodes))
     assert (folder / "report.html").read_text().rstrip().endswith("</html>")
     again = config_from({"method": method, "options": {}, "train": {}}, where="empty")

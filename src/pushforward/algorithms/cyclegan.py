@@ -116,7 +116,7 @@ class Pool(nn.Module):
 class CycleGAN(Algorithm):
     """Generators (b, c, h, w) -> (b, c, h, w) into a and b, and a critic of each domain.
 
-    shape: of the images of both domains.
+    shape: of the images of both domains. smallest_side: pixels of the least side that both generators take.
     """
 
     threshold = 0.5
@@ -132,13 +132,14 @@ class CycleGAN(Algorithm):
         critic_b: ViewedCritic,
         shape: tuple[int, ...],
         hyper: CycleGANHyperparameters,
+        smallest_side: int = 1,
     ) -> None:
         super().__init__()
         hyper.check()
         self.generator_a, self.generator_b = generator_a, generator_b
         self.critic_a, self.critic_b = critic_a, critic_b
         self.pool_a, self.pool_b = Pool(hyper.pool, shape), Pool(hyper.pool, shape)
-        self.hyper = hyper
+        self.hyper, self.smallest_side = hyper, smallest_side
 
     def players(self) -> dict[str, Player]:
         """Four: the generators into a and b, and the critics of them."""

@@ -18,6 +18,7 @@ COMMANDS = {
     "train": "train a method on images, or continue a run",
     "sample": "draw new images from a trained model",
     "reconstruct": "encode and decode images",
+    "translate": "pictures of one domain as another's",
     "traverse": "walk along latent dimensions",
     "evaluate": "measure a trained model on held-out images",
     "report": "write one HTML page about a run",

@@ -1,4 +1,4 @@
-"""What training shows: a live bar on a terminal, plain lines elsewhere."""
+"""What a long command shows: a live bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from pushforward.core import Clock, Finding
 from pushforward.errors import as_options
 from pushforward.runs.single import Progress as Callbacks
-from pushforward.text import printable_lines
+from pushforward.text import printable, printable_lines
 
 LINE_EVERY_S = 10.0
 
@@ -94,6 +94,47 @@ class TrainingDisplay:
             self.console.print(
                 as_options(printable_lines(line)), highlight=False, markup=False, soft_wrap=True
             )
+
+
+class Counted:
+    """Shows how many of a number of things are done: a bar on a terminal, else a line every ten seconds.
+
+    what: one of them, in a word.
+    """
+
+    def __init__(self, what: str, total: int, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self._what, self._total, self._done = what, total, 0
+        self._next_line = time.monotonic() + LINE_EVERY_S
+
+    def __enter__(self) -> Counted:
+        self._bar = Progress(
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.description}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not (self.console.is_terminal or self.console.is_jupyter),
+            transient=True,
+        )
+        self._task = self._bar.add_task(f"{self._what}s", total=self._total)
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._bar.stop()
+
+    def step(self) -> None:
+        """One more is done."""
+        self._done += 1
+        self._bar.update(self._task, completed=self._done)
+        if self._bar.disable and self._done < self._total and time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + LINE_EVERY_S
+            self.say(f"{self._what} {self._done:,}/{self._total:,}")
+
+    def say(self, line: str) -> None:
+        """A line beside the bar."""
+        self.console.print(as_options(printable(line)), highlight=False, markup=False, soft_wrap=True)
 
 
 def _rate(steps_a_second: float) -> str:

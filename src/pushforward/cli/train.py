@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pushforward.cli.by_name import Named, by_name, take
 from pushforward.cli.options import parse
 from pushforward.config import (
+    BY_NAME,
     RunConfig,
     TrainOptions,
     config_from,
@@ -217,6 +218,8 @@ def _parse(method: str, argv: list[str], base: RunConfig | None, named: Named) -
     both = dataclasses.make_dataclass("Options", fields, kw_only=True)
     train, options = (base.train, base.options) if base else (default_train(kind), kind())
     summary = METHODS[method].summary
+    # Without what is given by name: two mappings with one key would be options of one name.
+    unnamed: dict[str, Any] = {field: {} for field in BY_NAME}
     parsed: Any = parse(
         both,
         argv,
@@ -224,10 +227,10 @@ def _parse(method: str, argv: list[str], base: RunConfig | None, named: Named) -
         description=f"{summary[0].upper()}{summary[1:]} ({METHODS[method].paper}). "
         f"Also: --config FILE.yaml loads options, {_presets_told(method)}--print-config prints them, "
         f"--lr.PLAYER sets one player's rate{_streams_told(kind)}.",
-        default=both(options=options, train=train),
+        default=both(options=options, train=dataclasses.replace(train, **unnamed)),
     )
-    for field, given in named.items():
-        setattr(parsed.train, field, {**getattr(train, field), **given})
+    for field in BY_NAME:
+        setattr(parsed.train, field, {**getattr(train, field), **named.get(field, {})})
     _choose_length(parsed.train, train)
     provenance = base.provenance if base else {}
     return RunConfig(method=method, train=parsed.train, options=parsed.options, provenance=provenance)
@@ -257,4 +260,7 @@ def _streams_told(kind: type[Any]) -> str:
     streams = streams_of(kind)
     if streams == (DATA,):
         return ""
-    return f", --data.STREAM and --test.STREAM the data of one stream: {', '.join(streams)}"
+    return (
+        f", --data.STREAM and --test.STREAM the data of one stream: {', '.join(streams)}; --data "
+        f"takes a folder that holds {' and '.join('train' + name.upper() for name in streams)}"
+    )

@@ -25,7 +25,7 @@ def read_folder(
     """Every image under a folder, sorted by path; its sub-folders are the labels."""
     root = Path(source)
     folders: set[str] = set()
-    names = sorted(_walk(root, folders))
+    names = sorted(walk(root, folders))
     items = [Item(name, (root / name).absolute) for name in names]
     rows = scan(source, items, image_size=image_size, channels=channels, pixel_range=pixel_range)
     return _told_of_empty(rows, folders, names)
@@ -43,8 +43,8 @@ def _told_of_empty(rows: Rows, folders: set[str], names: Iterable[str]) -> Rows:
     return replace(rows, scan=replace(rows.scan, doubts=(*rows.scan.doubts, doubt)))
 
 
-def _walk(root: Path, found: set[str]) -> Iterable[str]:
-    """The files. found: filled with the folders below the root."""
+def walk(root: Path, found: set[str]) -> Iterable[str]:
+    """The files below a folder, but hidden ones, in any order. found: filled with the folders below it."""
     seen: set[str] = set()
     for folder, folders, names in os.walk(root, followlinks=True, onerror=_raise):
         real = os.path.realpath(folder)

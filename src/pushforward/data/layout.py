@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -95,6 +96,20 @@ def _unglued(word: str) -> tuple[str, ...]:
         if word.startswith(start) and word[len(start) :] in _FILLERS:
             return start, word[len(start) :]
     return (word,)
+
+
+def domains_of(folder: Path) -> dict[str, dict[Part, Path]]:
+    """The parts of each domain that a folder holds side by side: {"A": {"train": ...}} of trainA.
+
+    Empty where it holds none, or is no folder.
+    """
+    found: dict[str, dict[Part, Path]] = {}
+    inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    for path in inside:
+        role = role_of(path.name)
+        if role is not None and role.domain and path.is_dir():
+            found.setdefault(role.domain, {}).setdefault(role.part, path)
+    return found
 
 
 def layout_of(paths: Sequence[Parts], *, sharded: bool = False) -> Layout:

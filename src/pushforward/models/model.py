@@ -24,6 +24,7 @@ from pushforward.abilities import (
     Reconstructs,
     Samples,
     Tokenizes,
+    Translates,
     offers,
 )
 from pushforward.core import Algorithm, to_float
@@ -38,6 +39,7 @@ from pushforward.models.sampling import (
     sampler,
     walk,
 )
+from pushforward.models.translation import translated
 from pushforward.objectives.annealing import Annealing
 from pushforward.objectives.bounds import LikelihoodEstimate
 from pushforward.pictures.tiles import as_png
@@ -108,7 +110,7 @@ class Model:
     @property
     def abilities(self) -> str:
         """What a user can ask of it, in words."""
-        asked = (Samples, Encodes, Decodes, Tokenizes, Reconstructs, HasLogProb)
+        asked = (Samples, Encodes, Decodes, Tokenizes, Reconstructs, Translates, HasLogProb)
         return ", ".join(ABILITIES[a].verb for a in asked if self.can(a)) or "do nothing that is asked here"
 
     @cached_property
@@ -223,6 +225,14 @@ class Model:
     def reconstruct(self, x: Tensor, *, seed: int = 0) -> Float[Tensor, "n *x"]:
         """Encode and decode."""
         return self._map(self.ability(Reconstructs).reconstruct, self._images(x), seed)
+
+    def translate(self, x: Tensor, *, to: str, tile: int | None = None, seed: int = 0) -> Tensor:
+        """Images of another domain as images of the domain `to`, of the size that they have.
+
+        tile: pixels a side of overlapping tiles in which larger images are translated, which bounds the
+        memory; tiles are normalised by the whole, reduced, so they come near to it. None for whole images.
+        """
+        return translated(self, x, to, tile=tile, seed=seed)
 
     def mean_reconstruction(
         self, x: Tensor, *, samples: int, seed: int = 0

@@ -9,7 +9,7 @@ from typing import ClassVar
 from pushforward.algorithms.cyclegan import CycleGAN, CycleGANHyperparameters
 from pushforward.errors import UserError
 from pushforward.networks.layers import Shape, normal_init_
-from pushforward.networks.translation import TranslationGenerator, patch_critic
+from pushforward.networks.translation import SMALLEST, TranslationGenerator, patch_critic
 from pushforward.recipes.augment import AugmentOptions
 from pushforward.views import Identity, ViewedCritic
 
@@ -50,6 +50,7 @@ class CycleGANRecipe(AugmentOptions, CycleGANHyperparameters):
             critic_b=self._critic(image),
             shape=image,
             hyper=self,
+            smallest_side=SMALLEST,
         )
 
     def _image(self, a: Shape, b: Shape) -> tuple[int, int, int]:

@@ -14,7 +14,7 @@ from pushforward.errors import as_options
 from pushforward.evaluation import Metric
 from pushforward.evaluation.likelihood import BY_CLASS
 from pushforward.methods import METHODS
-from pushforward.report import adversarial, asked, codes, data, pictures, svg, training, words
+from pushforward.report import adversarial, asked, codes, data, pictures, svg, training, translations, words
 from pushforward.report.facts import Facts
 
 SEEN = {  # of a GAN, whose losses say little
@@ -120,6 +120,7 @@ def context(facts: Facts) -> dict[str, Any]:
         "modes": adversarial.mode_bars(facts),
         "animations": adversarial.animations(facts),
         "pictures": pictures.take(facts),
+        "translations": translations.take(facts),
         "codes": codes.what_codes_say(facts),
         "findings": facts.findings,
         "notes": facts.notes,

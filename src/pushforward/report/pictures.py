@@ -9,7 +9,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from pushforward.abilities import Decodes, Encodes, Reconstructs, Samples
+from pushforward.abilities import Decodes, Encodes, Reconstructs, Samples, Translates
 from pushforward.core import to_float
 from pushforward.data import Dataset
 from pushforward.evaluation import Evaluation, active
@@ -261,7 +261,8 @@ def take(facts: Facts) -> Pictures:
         frames,
         samples,
         data=data_grid(data.train.x),
-        pairs=pairs(model, data.held_out),
+        # What comes back from a translation is shown with it.
+        pairs=[] if model.can(Translates) else pairs(model, data.held_out),
         walks=walks(model, found) if found else None,
         plane=decoded_plane(model, found) if found else None,
         bars=kl_bars(evaluation),

@@ -11,6 +11,7 @@ from pathlib import Path
 from pushforward.config import RunConfig
 from pushforward.errors import UserError
 from pushforward.run_folder import RunFolder
+from pushforward.runs.places import named_after
 from pushforward.training.distributed import World
 from pushforward.training.folder import locked
 
@@ -24,8 +25,7 @@ def choose_folder(config: RunConfig, world: World) -> Path:
         if folder.exists():
             refuse_occupied(folder)
         return folder
-    names = [Path(source).stem for source in config.sources.values()]
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join([config.method, *names]))[:LONGEST]
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join([config.method, *named_after(config)]))[:LONGEST]
     return Path(world.same(_first_free(stem) if world.main else ""))
 
 

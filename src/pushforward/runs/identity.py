@@ -70,12 +70,22 @@ def recorded_identity(folder: Path) -> Mapping[str, Any] | None:
 
 def refuse_other_data(config: RunConfig, folder: Path, data: Prepared) -> None:
     """Raise UserError where the data are no longer those that the run began with."""
-    changed = differences(data.provenance["data"], config.provenance.get("data", {}), "data.")
+    now, then = (_what_it_is(told) for told in (data.provenance["data"], config.provenance.get("data", {})))
+    changed = differences(now, then, "data.")
     if changed:
         raise UserError(
             f"--resume: the data of {folder} changed since: {'; '.join(changed)}; put the old data "
             "back, say by --data where they lie now, or start a new run"
         )
+
+
+def _what_it_is(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the words for the split, which name the place of --test; fingerprints tell both parts."""
+    return {
+        key: _what_it_is(value) if isinstance(value, Mapping) else value
+        for key, value in told.items()
+        if key != "split"
+    }
 
 
 def refuse_other_config(config: RunConfig, folder: Path, recorded: Mapping[str, Any]) -> None:

@@ -6,8 +6,45 @@ from dataclasses import replace
 from pathlib import Path
 
 from pushforward.config import RunConfig
+from pushforward.data.layout import domains_of, role_of
 from pushforward.data.named import NAMED
+from pushforward.errors import UserError
 from pushforward.streams import DATA
+
+
+def divide_by_stream(config: RunConfig) -> None:
+    """Give each stream its part, where one folder is given for all: trainA and testA to the stream "a".
+
+    Only for a method of several streams, and where the folder has a part to train on for each; otherwise the
+    config stays as it is, and its check says what is missing. Raises UserError where a stream is given by
+    itself too.
+    """
+    train = config.train
+    if train.data is None or DATA in config.streams:
+        return
+    domains = domains_of(Path(train.data)) if train.data not in NAMED else {}
+    parts = {name: domains.get(name.upper(), {}) for name in config.streams}
+    if not all("train" in own for own in parts.values()):
+        return
+    for option, named in (("data", train.data_of), ("test", train.test_of)):
+        for name in named:
+            raise UserError(
+                f"`data`: {train.data} holds data of every stream, but `{option}.{name}` is given too; "
+                "leave one of them out"
+            )
+    train.data_of = {name: str(own["train"]) for name, own in parts.items()}
+    held_out = {name: own.get("test", own.get("val")) for name, own in parts.items()}
+    train.test_of = {name: str(path) for name, path in held_out.items() if path is not None}
+    train.data = None
+
+
+def named_after(config: RunConfig) -> list[str]:
+    """What the data are called: each source by its name, and one folder of all streams by its own."""
+    paths = [Path(source) for source in config.sources.values()]
+    folders = {path.parent for path in paths if (role := role_of(path.name)) is not None and role.domain}
+    if len(paths) > 1 and len(folders) == 1 and all(path.parent in folders for path in paths):
+        return [folders.pop().absolute().name]
+    return [path.stem for path in paths]
 
 
 def locate(config: RunConfig) -> None:

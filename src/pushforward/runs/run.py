@@ -28,10 +28,11 @@ from pushforward.runs.identity import (
     refuse_other_data,
     refuse_other_length,
 )
-from pushforward.runs.places import locate
+from pushforward.runs.places import divide_by_stream, locate
 from pushforward.runs.presets import choose_for_few, choose_preset
 from pushforward.runs.single import Progress, Run, check_rates, sampling
 from pushforward.runs.weights import check_frozen
+from pushforward.streams import DATA
 from pushforward.training.distributed import World, join
 from pushforward.training.folder import locked
 from pushforward.training.precision import slower_here
@@ -69,6 +70,7 @@ def start(config: RunConfig, progress: Progress, *, given: Collection[str] | Non
 
     given: names of options that were asked for, where a preset may choose the others.
     """
+    divide_by_stream(config)
     config.check()
     check_frozen(config)
     world, device = join(config.train.device)
@@ -117,6 +119,10 @@ def resume(
         setattr(config.train, name, value)
     if changes.get("minutes") is not None:
         config.train.steps = None
+    if changes.get("data") is not None and DATA not in config.streams:
+        for named in {"data_of", "test_of"} - changes.keys():  # the folder of all lies elsewhere now
+            setattr(config.train, named, {})
+        divide_by_stream(config)
     config.check()
     world, device = join(config.train.device)
     try:

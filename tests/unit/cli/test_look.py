@@ -1,4 +1,4 @@
-"""sample, reconstruct, traverse, evaluate and report as a user meets them."""
+"""sample, reconstruct, translate, traverse, evaluate and report as a user meets them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 from pushforward.cli import main
 
-COMMANDS = ("sample", "reconstruct", "traverse", "evaluate", "report")
+COMMANDS = ("sample", "reconstruct", "translate", "traverse", "evaluate", "report")
 
 
 def said(capsys, *words: str) -> dict:
