@@ -103,8 +103,11 @@ def check_games(a, x: Tensor) -> None:
 
 
 def check_translations(a, x: Tensor) -> None:
-    for to in ("a", "b"):
-        is_float(a.translate(x, to), *x.shape)
+    is_float(a.translate(x, "b"), *x.shape)
+    try:
+        is_float(a.translate(x, "a"), *x.shape)
+    except UserError as refused:  # of one direction
+        assert str(refused).startswith("`to`: 'a'")
 
 
 CHECKS: dict[type, Callable[..., None]] = {
