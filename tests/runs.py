@@ -37,6 +37,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "flow-matching": {"hidden": (16,), "sampler_steps": 3},
     "rs-imle": {**TINY, "pool": 9, "batches_per_pool": 2},
     "cyclegan": {"width": 2, "blocks": 1, "critic_width": 2, "pool": 5},
+    "cut": {"width": 2, "blocks": 1, "critic_width": 2, "head_width": 4, "patches": 9},
 }
 # Option sets under which a method is another algorithm: name -> method and options.
 BITS: dict[str, Any] = {**TINY, "likelihood": "bernoulli", "latent": "bernoulli", "prior": "learned"}
@@ -93,6 +94,22 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "cyclegan, ada": ("cyclegan", {**SMALL["cyclegan"], "augment": "ada", "consistency": "bcr", "pool": 0}),
+    "cut, dag": (
+        "cut",
+        {
+            **SMALL["cut"],
+            "augment": "dag",
+            "dag_heads_per_step": 1,
+            "lecam": 0.3,
+            "lecam_after": 2,
+            "ema": 0.9,
+            "blocks": 5,
+        },
+    ),
+    "cut, ada": (
+        "cut",
+        {**SMALL["cut"], "augment": "ada", "consistency": "bcr", "nce": 10.0, "identity_nce": 0.0},
+    ),
     "flow-matching, unet": ("flow-matching", {"network": "unet", "width": 4, "sampler_steps": 3}),
 }
 METHOD_NAMES = [*(m.name for m in METHODS.values() if m.kind == "algorithm"), *VARIANTS]
@@ -105,7 +122,7 @@ SHAPE = (1, 8, 8)
 CLASSES = Classes(("even", "odd"), (19 / 37, 18 / 37))  # of `small_images`
 SHAPES = {
     "gan, batch": (1, 16, 16),  # with one halving a DCGAN critic would have no BatchNorm
-    **dict.fromkeys(("cyclegan", "cyclegan, dag", "cyclegan, ada"), (1, 16, 16)),  # the smallest patch
+    **{f"{method}{more}": (1, 16, 16) for method in ("cyclegan", "cut") for more in ("", ", dag", ", ada")},
 }
 
 

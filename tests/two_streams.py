@@ -20,6 +20,7 @@ class Translator(Algorithm):
     """Maps a to b and back. It offers `translate`, and `reconstruct`: a through b and back."""
 
     smallest_side = 0  # it takes the size that it learned
+    into = ("a", "b")
 
     def __init__(self, a: tuple[int, ...], b: tuple[int, ...], lr: float) -> None:
         super().__init__()

@@ -109,10 +109,11 @@ class Translates(Protocol):
     """Maps images of one domain to another.
 
     smallest_side: pixels of the least side of images that it takes, of any size from there on; 0 where it
-    takes images of the size that it learned alone.
+    takes images of the size that it learned alone. into: the domains that it translates to.
     """
 
     smallest_side: int
+    into: tuple[str, ...]
 
     def translate(self, x: Float[Tensor, "n *x"], to: str) -> Float[Tensor, "n *y"]:
         """x as images of the domain `to`."""

@@ -158,6 +158,12 @@ METHODS = {
             "Zhu et al. 2017",
         ),
         Method(
+            "cut",
+            "pushforward.recipes.cut:CUTRecipe",
+            "translation from one set of images to another without pairs, patch by patch",
+            "Park et al. 2020",
+        ),
+        Method(
             "flow-matching",
             "pushforward.recipes.flow_matching:FlowMatchingRecipe",
             "a flow from noise to data, learned by regression: sample, encode, exact likelihood",

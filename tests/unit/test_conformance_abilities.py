@@ -104,11 +104,14 @@ def check_games(a, x: Tensor) -> None:
 
 
 def check_translations(a, x: Tensor) -> None:
-    for to in ("a", "b"):
+    for to in a.into:
         is_float(a.translate(x, to), *x.shape)
         if a.smallest_side:
             smallest = torch.zeros(1, x.shape[1], a.smallest_side, a.smallest_side + 3)
             is_float(a.translate(smallest, to), *smallest.shape)
+    for to in {"a", "b", "c"}.difference(a.into):
+        with pytest.raises(UserError, match="`to`: "):
+            a.translate(x, to)
 
 
 CHECKS: dict[type, Callable[..., None]] = {

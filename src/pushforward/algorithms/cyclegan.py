@@ -21,35 +21,20 @@ from torch import Tensor, nn
 
 from pushforward.abilities import Game
 from pushforward.algorithms.adversarial import critic_step, generator_terms
-from pushforward.core import Algorithm, Clock, Draw, Player, Steps, Update, constant
+from pushforward.algorithms.translation import TranslationHyperparameters, fooled
+from pushforward.core import Algorithm, Draw, Player, Steps, Update
 from pushforward.distributions.likelihood import at_least_single
 from pushforward.errors import UserError
-from pushforward.objectives.adversarial import least_squares_critic, least_squares_generator
+from pushforward.objectives.adversarial import least_squares_critic
 from pushforward.views import ViewedCritic
 
 OTHER = {"a": "b", "b": "a"}
 
 
-def linear_decay(clock: Clock) -> float:
-    """A learning-rate factor of 1 for the first half of the run, which then falls to 0 along a line."""
-    return min(1.0, 2 - 2 * clock.fraction)
-
-
 @dataclass(kw_only=True)
-class CycleGANHyperparameters:
+class CycleGANHyperparameters(TranslationHyperparameters):
     """What the paper leaves to choose."""
 
-    lr: float = 2e-4
-    """Adam's rate, per step; --lr.critic_a and so on set one player's."""
-    beta1: float = 0.5
-    """Adam's decay of the first moment."""
-    beta2: float = 0.999
-    """Adam's decay of the second moment."""
-    lr_schedule: Literal["linear", "constant"] = "linear"
-    """How the rates change: not in the first half of the run and down to zero along a line in the second, or
-    not at all."""
-    ema: float | None = None
-    """Decay per step of averaged generator weights, published instead of the last ones; none by default."""
     cycle: Literal["l1", "mse"] = "l1"
     """The error of there and back: mean absolute, as in the paper, or mean squared."""
     cycle_weight: float = 10.0
@@ -61,22 +46,10 @@ class CycleGANHyperparameters:
 
     def check(self) -> None:
         """Raise UserError at the first value that cannot be."""
-        for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"`{name}`: {getattr(self, name)}; expected a decay in [0, 1)")
+        super().check()
         for name in ("cycle_weight", "identity", "pool"):
             if not getattr(self, name) >= 0:
                 raise UserError(f"`{name}`: {getattr(self, name)}; expected at least 0")
-
-    def player(self, module: nn.Module, *, ema: float | None = None) -> Player:
-        """The player that moves this module by Adam with these settings."""
-        return Player(
-            module=module,
-            lr=self.lr,
-            options={"betas": (self.beta1, self.beta2)},
-            schedule=linear_decay if self.lr_schedule == "linear" else constant,
-            ema=ema,
-        )
 
 
 class Pool(nn.Module):
@@ -120,6 +93,7 @@ class CycleGAN(Algorithm):
     """
 
     threshold = 0.5
+    into = ("a", "b")
     local = ("pool_a", "pool_b")
     training_only = ("pool_a", "pool_b")
 
@@ -173,8 +147,8 @@ class CycleGAN(Algorithm):
         """Eq. 3 with the identity loss, for both generators; and its parts, to log."""
         hyper = self.hyper
         games = {
-            "a/fool": generator_terms(self.critic_a(None, fake_a, self.clock), _fooled),
-            "b/fool": generator_terms(self.critic_b(None, fake_b, self.clock), _fooled),
+            "a/fool": generator_terms(self.critic_a(None, fake_a, self.clock), fooled),
+            "b/fool": generator_terms(self.critic_b(None, fake_b, self.clock), fooled),
         }
         cycles = {
             "a/cycle": self._error(self.generator_a(fake_b), a),
@@ -218,11 +192,6 @@ class CycleGAN(Algorithm):
             stream=to,
             threshold=self.threshold,
         )
-
-
-def _fooled(fake: Tensor) -> Tensor:
-    """E(D(G(x)) - 1)², without the half that the critic's loss has."""
-    return 2 * least_squares_generator(fake)
 
 
 def _absolute(made: Tensor, x: Tensor) -> Tensor:

@@ -98,17 +98,17 @@ def _check(options: TranslateOptions, model: Model) -> tuple[str, PixelRange | N
 
     require_images(model, "translate")
     require(model, Translates)
-    if options.to is None:
-        raise UserError(f"--to: not given; expected one of {', '.join(model.shapes)}")
-    source_of(model, options.to)
+    into = model.ability(Translates).into
+    if options.to is None and len(into) > 1:
+        raise UserError(f"--to: not given; expected one of {', '.join(into)}")
+    to = options.to or into[0]
+    source_of(model, to)
     check_tile(options.tile)
     if len(options.paths) < 2:
         missing = "OUT" if options.paths else "IN and OUT"
-        raise UserError(
-            f"{missing}: not given; expected `pushforward translate RUN IN OUT --to {options.to}`"
-        )
+        raise UserError(f"{missing}: not given; expected `pushforward translate RUN IN OUT --to {to}`")
     try:
-        return options.to, checked(options.pixel_range)
+        return to, checked(options.pixel_range)
     except ValueError as error:
         raise UserError(str(error)) from error
 

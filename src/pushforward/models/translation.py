@@ -54,12 +54,12 @@ def translated(
 
 
 def source_of(model: Model, to: str) -> str:
-    """The domain that is translated to this one. Raises UserError where the model knows no such domain."""
-    others = [name for name in model.shapes if name != to]
-    if to not in model.shapes or not others:
-        known = ", ".join(model.shapes)
-        raise UserError(f"`to`: '{to}'{did_you_mean(to, model.shapes)}; expected one of {known}")
-    return others[0]
+    """The domain that is translated to this one. Raises UserError where the model translates to no such."""
+    into = model.ability(Translates).into
+    if to not in into:
+        known = f"one of {', '.join(into)}" if len(into) > 1 else f"{into[0]}, the one that it translates to"
+        raise UserError(f"`to`: '{to}'{did_you_mean(to, into)}; expected {known}")
+    return next(name for name in model.shapes if name != to)
 
 
 def check_tile(tile: int | None) -> None:

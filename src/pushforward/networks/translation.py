@@ -20,6 +20,7 @@ from pushforward.networks.layers import ChannelsLast, normal_init_
 
 STRIDE = 4  # of the generator
 SMALLEST = 8  # side that a generator takes: its innermost map needs two pixels to pad by reflection
+BLOCKS = (0, 4)  # after which residual blocks an encoder is looked at
 FIELDS = {1: 16, 2: 34, 3: 70}  # halvings of a critic -> side of the patch that a score is of
 
 
@@ -41,6 +42,10 @@ class TranslationGenerator(nn.Module):
     """(b, c, h, w) -> (b, c, h, w) in (-1, 1): two halvings, residual blocks, two doublings.
 
     width: channels at the image's own size. blocks: at a quarter of it. Sides are at least 8 pixels.
+
+    Its first layers are an encoder, whose depths are those of T. Park et al., *Contrastive Learning for
+    Unpaired Image-to-Image Translation*, ECCV 2020, section 4 and appendix: the image itself, both halvings,
+    and the first and the fifth block, of those that there are.
     """
 
     def __init__(self, channels: int, *, width: int = 64, blocks: int = 9) -> None:
@@ -55,14 +60,34 @@ class TranslationGenerator(nn.Module):
             layers += [double, nn.InstanceNorm2d(wide // 2), nn.ReLU()]
         layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, channels, 7), nn.Tanh()]
         self.layers = normal_init_(nn.Sequential(*layers))
+        halvings = [i for i, layer in enumerate(layers) if getattr(layer, "stride", None) == (2, 2)][:2]
+        residual = [i for i, layer in enumerate(layers) if isinstance(layer, TranslationBlock)]
+        self.depths = [0, *halvings, *(residual[i] for i in BLOCKS if i < blocks)]
+        self.feature_channels = [channels, 2 * width, 4 * width, *[4 * width] * (len(self.depths) - 3)]
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Of the same shape. Raises UserError for a side under 8 pixels."""
-        h, w = x.shape[-2:]
-        if min(h, w) < SMALLEST:
-            raise UserError(f"x: images of {h}x{w}; expected sides of at least {SMALLEST} pixels")
-        made: Tensor = self.layers(F.pad(x, (0, -w % STRIDE, 0, -h % STRIDE), mode="reflect"))
-        return made[..., :h, :w]
+        made: Tensor = self.layers(_padded(x))
+        return made[..., : x.shape[-2], : x.shape[-1]]
+
+    def with_features(self, x: Float[Tensor, "b c h w"]) -> tuple[Tensor, list[Tensor]]:
+        """What `forward` and `features` give, for the cost of `forward`."""
+        found, inner = self._encode(x)
+        made: Tensor = self.layers[self.depths[-1] + 1 :](inner)
+        return made[..., : x.shape[-2], : x.shape[-1]], found
+
+    def features(self, x: Float[Tensor, "b c h w"]) -> list[Tensor]:
+        """The maps of the encoder at its depths, (b, feature_channels[i], h', w'); no later layer is run."""
+        return self._encode(x)[0]
+
+    def _encode(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        found: list[Tensor] = []
+        inner = _padded(x)
+        for i, layer in enumerate(self.layers[: self.depths[-1] + 1].children()):
+            inner = layer(inner)
+            if i in self.depths:
+                found.append(inner)
+        return found, inner
 
 
 def patch_critic(shape: tuple[int, int, int], *, width: int = 64, halvings: int | None = None) -> Critic:
@@ -97,6 +122,14 @@ def patch_critic(shape: tuple[int, int, int], *, width: int = 64, halvings: int 
         return normal_init_(nn.Conv2d(wide, 1, 4, padding=1))
 
     return Critic(normal_init_(nn.Sequential(*layers)), head(), another=head)
+
+
+def _padded(x: Tensor) -> Tensor:
+    """To sides that the generator can halve. Raises UserError for one under 8 pixels."""
+    h, w = x.shape[-2:]
+    if min(h, w) < SMALLEST:
+        raise UserError(f"x: images of {h}x{w}; expected sides of at least {SMALLEST} pixels")
+    return F.pad(x, (0, -w % STRIDE, 0, -h % STRIDE), mode="reflect")
 
 
 def _convolution(inputs: int, outputs: int, kernel: int) -> list[nn.Module]:

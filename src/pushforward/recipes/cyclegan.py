@@ -7,71 +7,27 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pushforward.algorithms.cyclegan import CycleGAN, CycleGANHyperparameters
-from pushforward.errors import UserError
-from pushforward.networks.layers import Shape, normal_init_
-from pushforward.networks.translation import SMALLEST, TranslationGenerator, patch_critic
-from pushforward.recipes.augment import AugmentOptions
-from pushforward.views import Identity, ViewedCritic
+from pushforward.networks.layers import Shape
+from pushforward.networks.translation import SMALLEST
+from pushforward.recipes.translation import TranslationRecipe
 
 
 @dataclass(kw_only=True)
-class CycleGANRecipe(AugmentOptions, CycleGANHyperparameters):
+class CycleGANRecipe(TranslationRecipe, CycleGANHyperparameters):
     """Options of `train cyclegan`. Those of augmentation hold for both critics."""
 
-    streams: ClassVar[tuple[str, ...]] = ("a", "b")
     algorithm: ClassVar[Callable[..., CycleGAN]] = CycleGAN
-    width: int = 64
-    """Channels of the generators at the image's own size; 4 times as many at a quarter of it."""
-    blocks: int = 6
-    """Residual blocks of each generator; the paper has 6 for images of 128 pixels, 9 for larger ones."""
-    critic_width: int = 64
-    """Channels of the critics after their first halving; they double with each further layer."""
-    halvings: int | None = None
-    """Halvings of the critics: 1, 2 or 3 make them look at patches of 16, 34 or 70 pixels. By default as many
-    as images have room for."""
-
-    def check(self) -> None:
-        """Raise UserError at the first value that cannot be."""
-        super().check()
-        self.check_augment()
-        for name, least in (("width", 1), ("blocks", 0), ("critic_width", 1)):
-            if getattr(self, name) < least:
-                raise UserError(f"`{name}`: {getattr(self, name)}; expected at least {least}")
 
     def build(self, *, a: Shape, b: Shape) -> CycleGAN:
         """A freshly initialised model between images (channels, height, width) of one shape."""
         self.check()
-        image = self._image(a, b)
-        channels = image[0]
+        image = self.image(a, b)
         return CycleGAN(
-            generator_a=TranslationGenerator(channels, width=self.width, blocks=self.blocks),
-            generator_b=TranslationGenerator(channels, width=self.width, blocks=self.blocks),
-            critic_a=self._critic(image),
-            critic_b=self._critic(image),
+            generator_a=self.generator(image),
+            generator_b=self.generator(image),
+            critic_a=self.critic(image),
+            critic_b=self.critic(image),
             shape=image,
             hyper=self,
             smallest_side=SMALLEST,
         )
-
-    def _image(self, a: Shape, b: Shape) -> tuple[int, int, int]:
-        """The shape of both domains, or UserError where they differ or are points."""
-        if len(a) != 3 or len(b) != 3:
-            name = "a" if len(a) != 3 else "b"
-            raise UserError(f"`data.{name}`: points, and this method translates images; take images")
-        if a[0] != b[0]:
-            raise UserError(
-                f"`data.a`: images of {a[0]} channels, and `data.b`: of {b[0]}; both domains are to have as "
-                f"many: add `channels` {max(a[0], b[0])}, which converts both"
-            )
-        if a != b:
-            raise UserError(
-                f"`data.a`: images of {a[1]}x{a[2]}, and `data.b`: of {b[1]}x{b[2]}; both domains are to "
-                "have one size: add `image_size`, which converts both"
-            )
-        return a[0], a[1], a[2]
-
-    def _critic(self, image: tuple[int, int, int]) -> ViewedCritic:
-        network = patch_critic(image, width=self.critic_width, halvings=self.halvings)
-        views = [Identity()] if self.augment == "none" else self.augmented(network, image)
-        penalties = self.regularizers(len(views), image)
-        return normal_init_(ViewedCritic(network, views, penalties=penalties, sampled=self.sampled))

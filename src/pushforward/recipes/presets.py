@@ -74,6 +74,11 @@ PRESETS["r3gan", "fashion-mnist"] = Preset(
         "ema": 0.995,
     },
 )
+PRESETS["cut", "fastcut"] = Preset(
+    about="FastCUT: cheaper, and nearer to the input; Park et al. 2020, section 4.1",
+    train={},
+    options={"nce": 10.0, "identity_nce": 0.0},
+)
 
 
 def find_preset(method: str, name: str) -> Preset:

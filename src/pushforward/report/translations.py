@@ -24,13 +24,13 @@ BUDGET = MOST_IMAGES * 64 * 64  # pixels of all images that are translated and b
 @dataclass(frozen=True)
 class Cycle:
     """An image, its translation and what comes back. name: of its file. error: mean square, intensities in
-    [0, 1]."""
+    [0, 1]. There is neither for a model that translates in one direction alone."""
 
     name: str
     x: str
     there: str
-    back: str
-    error: float
+    back: str | None
+    error: float | None
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def take(facts: Facts) -> list[Direction]:
         return []
     if any(len(shape) != 3 for shape in model.shapes.values()):
         return []
-    ways = {source_of(model, to): to for to in model.shapes}
+    ways = {source_of(model, to): to for to in model.ability(Translates).into}
     return [_direction(facts, model, source, ways[source]) for source in model.shapes if source in ways]
 
 
@@ -63,18 +63,26 @@ def _direction(facts: Facts, model: Model, source: str, to: str) -> Direction:
     shown = pick(held_out, affordable(model, most), 0)
     x = to_float(shown.x)
     there = model.translate(x, to=to)
+    chance = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:SHOWN].tolist()
+    if source not in model.ability(Translates).into:
+        alone = [Cycle(shown.names[i], _picture(x, i), _picture(there, i), None, None) for i in chance]
+        return Direction(source, to, len(x), alone, [], [])
     back = model.translate(there, to=source)
     errors = mean_squared_error(x, back)
 
     def cycles(rows: Sequence[int]) -> list[Cycle]:
-        def one(images: Tensor, i: int) -> str:
-            return tiles(images[i : i + 1])
+        def one(i: int) -> Cycle:
+            x_i, there_i, back_i = (_picture(images, i) for images in (x, there, back))
+            return Cycle(shown.names[i], x_i, there_i, back_i, float(errors[i]))
 
-        return [Cycle(shown.names[i], one(x, i), one(there, i), one(back, i), float(errors[i])) for i in rows]
+        return [one(i) for i in rows]
 
     order = errors.argsort().tolist()
     few = min(SHOWN // 2, len(order) // 2)
-    chance = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:SHOWN].tolist()
     return Direction(
         source, to, len(x), cycles(chance), cycles(order[:few]), cycles(order[len(order) - few :])
     )
+
+
+def _picture(images: Tensor, i: int) -> str:
+    return tiles(images[i : i + 1])

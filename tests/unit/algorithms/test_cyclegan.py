@@ -10,8 +10,8 @@ from pushforward.algorithms.cyclegan import (
     CycleGAN,
     CycleGANHyperparameters,
     Pool,
-    linear_decay,
 )
+from pushforward.algorithms.translation import linear_decay
 from pushforward.core import Batch, Clock
 from pushforward.errors import UserError
 from pushforward.recipes.cyclegan import CycleGANRecipe

@@ -26,7 +26,7 @@ SHAPES = {"gan, batch": (1, 16, 16)}
 # Without a Gaussian prior of codes that they decode.
 WITHOUT = {"ae", "vq-vae", "vq-vae, conv", "discrete-vae", "discrete-vae, annealed"}
 WITHOUT |= {f"discrete-vae, {estimator}" for estimator in ("nvil", "relax", "vimco")}
-WITHOUT |= {"cyclegan", "cyclegan, dag", "cyclegan, ada"}
+WITHOUT |= {f"{method}{more}" for method in ("cyclegan", "cut") for more in ("", ", dag", ", ada")}
 
 
 class Shifted(nn.Module):

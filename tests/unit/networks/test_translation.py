@@ -55,3 +55,29 @@ def test_weights_start_with_a_deviation_of_two_hundredths():
     every = torch.cat([w.flatten() for w in weights])
     assert every.std().item() == pytest.approx(0.02, rel=0.02)
     assert every.mean().item() == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize(("blocks", "depths"), [(0, 3), (1, 4), (4, 4), (5, 5), (9, 5)])
+def test_an_encoder_is_the_generators_own_first_layers(blocks, depths):
+    generator = TranslationGenerator(3, width=2, blocks=blocks)
+    x = torch.randn(2, 3, 17, 24)
+    made, found = generator.with_features(x)
+    assert torch.equal(made, generator(x))
+    assert [f.shape[1] for f in found] == generator.feature_channels
+    assert [tuple(f.shape[2:]) for f in found] == [(20, 24), (10, 12), *[(5, 6)] * (depths - 2)]
+    assert torch.equal(found[0][..., :17, :24], x)
+    for one, other in zip(generator.features(x), found, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_depths_are_halvings_and_the_first_and_fifth_block():
+    layers = TranslationGenerator(3, width=2, blocks=9).layers
+    depths = TranslationGenerator(3, width=2, blocks=9).depths
+    assert [type(layers[i]).__name__ for i in depths] == [
+        "ChannelsLast",
+        "Conv2d",
+        "Conv2d",
+        *["TranslationBlock"] * 2,
+    ]
+    assert depths[4] - depths[3] == 4
+    assert not isinstance(layers[depths[3] - 1], type(layers[depths[3]]))

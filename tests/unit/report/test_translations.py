@@ -81,3 +81,14 @@ def test_a_method_without_domains_has_none(finished_run, tmp_path):
     page = write_report(finished_run, tmp_path / "page.html").read_text()
     assert 'id="translations"' not in page
     assert 'id="reconstructions"' in page
+
+
+def test_a_model_of_one_direction_shows_no_way_back(run, tmp_path, monkeypatch):
+    facts = read_facts(run)
+    monkeypatch.setattr(type(facts.model.algorithm), "into", ("b",))
+    (way,) = translations.take(facts)
+    assert (way.source, way.to, way.best, way.worst) == ("a", "b", [], [])
+    assert len(way.by_chance) == 6
+    page = write_report(run, tmp_path / "page.html").read_text()
+    assert "From a to b" in Reader(page).words
+    assert "comes back" not in page.partition('id="translations"')[2].partition("</section>")[0]
