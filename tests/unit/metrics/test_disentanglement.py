@@ -1,0 +1,174 @@
+"""Measures of disentanglement on codes whose scores are known."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from pushforward.errors import UserError
+from pushforward.metrics.disentanglement import (
+    beta_vae_score,
+    dci,
+    entropies,
+    factor_vae_score,
+    info_mec,
+    mutual_information,
+    mutual_information_gap,
+)
+
+SIZES = (4, 5, 3)
+
+
+def grid(repeats: int = 10) -> torch.Tensor:
+    """Every combination of three factors, ten times."""
+    return torch.cartesian_prod(*[torch.arange(n) for n in SIZES]).repeat(repeats, 1)
+
+
+@pytest.fixture
+def factors():
+    return grid()
+
+
+@pytest.fixture
+def perfect(factors):
+    return factors.double()
+
+
+def noise(n: int, d: int) -> torch.Tensor:
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def test_a_code_for_each_factor_has_every_score(perfect, factors):
+    assert mutual_information_gap(perfect, factors) == pytest.approx(1, abs=1e-12)
+    assert factor_vae_score(perfect, factors, votes=500) == 1
+    assert beta_vae_score(perfect, factors, votes=500) == 1
+    found = info_mec(perfect, factors)
+    assert (found.modularity, found.compactness) == pytest.approx((1, 1), abs=1e-12)
+    forest = dci(perfect, factors)
+    assert min(forest.disentanglement, forest.completeness) > 0.95
+    assert forest.informativeness == 1
+
+
+def test_information_is_the_factors_entropy_or_none(perfect, factors):
+    found = mutual_information(perfect, factors)
+    expected = torch.diag(torch.tensor([math.log(n) for n in SIZES], dtype=torch.float64))
+    torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
+    torch.testing.assert_close(entropies(factors), expected.diag(), atol=1e-12, rtol=0)
+
+
+def test_order_sign_and_scale_of_codes_change_nothing(perfect, factors):
+    codes = perfect + 0.3 * noise(*perfect.shape)
+    other = codes[:, [2, 0, 1]] * torch.tensor([3.0, 3.0, 3.0])
+    assert mutual_information_gap(other, factors) == pytest.approx(mutual_information_gap(codes, factors))
+    assert factor_vae_score(other, factors, votes=300) == factor_vae_score(codes, factors, votes=300)
+    assert info_mec(other, factors).modularity == pytest.approx(info_mec(codes, factors).modularity)
+    assert mutual_information_gap(-perfect, factors) == pytest.approx(1, abs=1e-12)
+    assert factor_vae_score(-2 * codes, factors, votes=300) == factor_vae_score(codes, factors, votes=300)
+
+
+def test_two_codes_turned_by_45_degrees_have_no_gap():
+    factors = torch.cartesian_prod(torch.arange(5), torch.arange(5)).repeat(20, 1)
+    a, b = factors.double().T
+    turned = torch.stack([a + b, a - b], 1)
+    assert mutual_information_gap(turned, factors) == pytest.approx(0, abs=1e-12)
+    assert factor_vae_score(turned, factors) == pytest.approx(0.5, abs=0.05)
+    found = info_mec(turned, factors)
+    assert (found.modularity, found.compactness) == pytest.approx((0, 0), abs=1e-12)
+
+
+def test_a_factor_in_two_codes_costs_its_gap_and_compactness_but_not_modularity(factors):
+    a, b, _ = factors.double().T
+    codes, both = torch.stack([a, a, b], 1), factors[:, :2]
+    assert mutual_information_gap(codes, both) == pytest.approx(0.5, abs=1e-12)
+    found = info_mec(codes, both)
+    assert found.modularity == pytest.approx(1, abs=1e-12)
+    assert found.compactness == pytest.approx(((1 / 2 - 1 / 3) / (2 / 3) + 1) / 2, abs=1e-12)
+
+
+def test_a_code_of_two_factors_costs_modularity(factors):
+    a, b, c = factors.double().T
+    codes = torch.stack([a + 4 * b, c], 1)
+    found = info_mec(codes, factors, bins=20)
+    # Of three factors the first code knows two in full: (1/2 - 1/3) / (2/3); the second knows one.
+    assert found.modularity == pytest.approx((0.25 + 1) / 2, abs=1e-12)
+    assert found.compactness == pytest.approx(1, abs=1e-12)
+
+
+def test_random_codes_are_at_chance(factors):
+    factors = grid(60)
+    codes = noise(len(factors), 4)
+    assert mutual_information_gap(codes, factors, bins=5) < 0.01
+    assert factor_vae_score(codes, factors) == pytest.approx(1 / 3, abs=0.06)
+    assert beta_vae_score(codes, factors) == pytest.approx(1 / 3, abs=0.06)
+    assert info_mec(codes, factors, bins=5).explicitness < 0.02
+    forest = dci(codes, factors)
+    assert forest.disentanglement < 0.1
+    assert forest.informativeness == pytest.approx(sum(1 / n for n in SIZES) / 3, abs=0.05)
+
+
+def test_constant_and_faint_codes_take_no_votes(perfect, factors):
+    codes = torch.cat([perfect, torch.ones(len(perfect), 1), 1e-3 * noise(len(perfect), 1)], 1)
+    assert factor_vae_score(codes, factors, votes=500) == 1
+    assert beta_vae_score(codes, factors, votes=500) == 1
+    assert info_mec(codes, factors).modularity == pytest.approx(1, abs=1e-12)
+
+
+def test_no_grid_is_needed(perfect, factors):
+    kept = torch.rand(len(factors), generator=torch.Generator().manual_seed(1)) < 0.3
+    kept &= ~((factors[:, 0] == 2) & (factors[:, 1] > 2))  # combinations that never occur
+    assert factor_vae_score(perfect[kept], factors[kept], votes=500) == 1
+    assert beta_vae_score(perfect[kept], factors[kept], votes=500) == 1
+    assert mutual_information_gap(perfect[kept], factors[kept]) > 0.85
+
+
+def test_continuous_factors_are_binned_and_refused_where_values_must_repeat():
+    v = torch.rand(20_000, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert mutual_information_gap(v, v) > 0.99
+    # Uniform in [0, 1], of 20 bins.
+    torch.testing.assert_close(
+        entropies(v), torch.full((2,), math.log(20), dtype=torch.float64), atol=0.01, rtol=0
+    )
+    with pytest.raises(UserError, match="no integers"):
+        factor_vae_score(v, v)
+
+
+def test_the_same_seed_gives_the_same_score(perfect, factors):
+    codes = perfect + noise(*perfect.shape)
+    assert factor_vae_score(codes, factors, seed=3) == factor_vae_score(codes, factors, seed=3)
+    assert dci(codes, factors, seed=3) == dci(codes, factors, seed=3)
+
+
+@pytest.mark.parametrize(
+    "score", [mutual_information_gap, factor_vae_score, beta_vae_score, dci, info_mec, mutual_information]
+)
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda z, v: (z[:, :1], v), "of one dimension"),
+        (lambda z, v: (z, v[:-1]), r"`factors`: \(599, 3\)"),
+        (lambda z, v: (z, v[:, :0]), r"`factors`: \(600, 0\)"),
+        (lambda z, v: (z, v[:, 0]), r"`factors`: \(600,\)"),
+        (lambda z, v: (z, v * torch.tensor([1, 0, 1])), "factor 1 is constant"),
+        (lambda z, v: (z / 0, v), "NaN or infinite"),
+        (lambda z, v: (z[:5], v[:5]), "at least 20 rows"),
+    ],
+)
+def test_what_cannot_be_scored_is_one_line(score, change, words, perfect, factors):
+    with pytest.raises(UserError, match=words) as refused:
+        score(*change(perfect, factors))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("score", [factor_vae_score, beta_vae_score, info_mec])
+def test_constant_codes_are_refused(score, factors):
+    with pytest.raises(UserError, match="`codes`: constant"):
+        score(torch.ones(len(factors), 3), factors)
+
+
+@pytest.mark.parametrize("score", [factor_vae_score, beta_vae_score])
+def test_a_factor_whose_values_never_repeat_is_refused(score, perfect, factors):
+    alone = torch.cat([factors, torch.arange(len(factors))[:, None]], 1)
+    with pytest.raises(UserError, match="share a value of factor 3"):
+        score(perfect, alone)
