@@ -8,8 +8,8 @@ Fréchet distance at d = 2,048 where mean and covariance are given; `frechet_500
 included, 500 rows. `prdc_vs_prdc`: at n rows of 1,280 features, with `prdc_memory_vs_prdc` the ratio of peak
 memory, each in a process of its own. `small`: seconds of MIND, FLD, P-precision and P-recall with their
 errors, on 2,000 samples together. `mig_vs_loop` and `factor_vae_vs_loop`: 10 codes and 5 factors of n rows,
-against loops over pairs with scikit-learn and over votes with NumPy. `all`: seconds of the features of 5,000 images of 32 × 32 pixels and of
-all measures on them.
+against loops over pairs with scikit-learn and over votes with NumPy. `all`: seconds of the features of 5,000
+images of 32 × 32 pixels and of all measures on them.
 """
 
 from __future__ import annotations

@@ -112,7 +112,8 @@ def beta_vae_score(
 ) -> float:
     """Accuracy of a linear classifier: which factor pairs of rows share, by the mean of |z - z'|.
 
-    It is 1/k by chance. Higgins et al. 2017. Rotated codes can score 1 too. Raises UserError as `factor_vae_score`.
+    It is 1/k by chance. Higgins et al. 2017. Rotated codes can score 1 too. Raises UserError as
+    `factor_vae_score` does.
     """
     z, v = _both(codes, factors, None)
     z = _active(z)
