@@ -96,8 +96,8 @@ generator steps (quick) or {STEPS["full"]:,} (full). Each method keeps what its 
 critic steps, weights of penalties, a falling rate. Instance noise starts at σ = 0.5 and falls to 0. Each of
 AdaGAN's {COMPONENTS} components is trained as a single GAN is. So costs differ: WGAN-GP takes 5 critic
 steps for one of the generator, and the unrolled GAN looks 5 ahead. RS-IMLE (full) has no critic: each datum
-draws its nearest sample to it, so no mode can be left out. Its pool of samples is drawn anew for each batch, and
-its rate falls along a cosine.
+draws its nearest sample to it, so no mode can be left out. Its pool of samples is drawn anew for each batch,
+and its rate falls along a cosine.
 
 The papers' figures beside ours were measured in their settings, not in this one; the full budget has these
 settings as rows of their own. PacGAN's spreads are standard errors, ours standard deviations.

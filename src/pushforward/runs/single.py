@@ -141,7 +141,12 @@ class Run:
         self.trainer.require_room()  # before anything is written
         self.config.provenance = dict(self.data.provenance)
         if self.config.train.init_from is not None:
-            came = start_from(self.trainer.algorithm, self.config.options, Path(self.config.train.init_from))
+            came = start_from(
+                self.trainer.algorithm,
+                self.config.options,
+                Path(self.config.train.init_from),
+                self.classes,
+            )
             self.trainer.average_anew()
             self.config.provenance["init_from"] = came
             self.progress.say(f"weights {came['run']}, step {came['step']:,}")

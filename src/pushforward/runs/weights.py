@@ -25,6 +25,7 @@ from pushforward.errors import UserError
 from pushforward.evaluation.kept import weights_of
 from pushforward.models.model import Model
 from pushforward.models.store import load
+from pushforward.streams import Classes
 from pushforward.views.critic import ViewedCritic
 
 SHOWN = 3  # options that differ, in a message
@@ -41,13 +42,16 @@ def check_frozen(config: RunConfig) -> None:
 
 
 @torch.no_grad()
-def start_from(algorithm: Algorithm, options: Any, folder: Path) -> dict[str, Any]:
-    """Give a fresh algorithm the weights of a run. options: its recipe.
+def start_from(
+    algorithm: Algorithm, options: Any, folder: Path, classes: Classes | None = None
+) -> dict[str, Any]:
+    """Give a fresh algorithm the weights of a run. options: its recipe. classes: those that it is told.
 
     Returns what is to be kept of where they came from. Raises UserError, and changes nothing, where the run
-    has other networks.
+    has other networks, or was told other classes.
     """
     source = _opened(folder)
+    _refuse_other_classes(source, classes, folder)
     own, theirs = (algorithm.state_dict(), source.algorithm.state_dict())
     kept = _of_the_new_run(algorithm) | algorithm.declared("training_only")
     taken = {key: value for key, value in theirs.items() if key in own and not _is_of(key, kept)}
@@ -59,6 +63,19 @@ def start_from(algorithm: Algorithm, options: Any, folder: Path) -> dict[str, An
         "step": source.about["step"],
         "weights": weights_of(folder),
     }
+
+
+def _refuse_other_classes(source: Model, classes: Classes | None, folder: Path) -> None:
+    """Weights of a class go by its number, so another order would give each class those of another one."""
+    told = source.about.get("classes")
+    if told is None or classes is None or list(told["names"]) == list(classes.names):
+        return
+    theirs, here = (", ".join(names[:SHOWN]) for names in (list(told["names"]), list(classes.names)))
+    raise UserError(
+        f"`init_from`: {folder} was told {len(told['names'])} classes ({theirs}), and here are "
+        f"{len(classes.names)} ({here}); expected the same names in the same order: give such data, or start "
+        "without `conditional`"
+    )
 
 
 def _opened(folder: Path) -> Model:

@@ -27,7 +27,8 @@ DECAY = 0.99
 
 
 class LeCam(nn.Module, Penalty):
-    """weight: λ. views: of the critic. after: steps of the critic before it begins."""
+    """weight: λ. views: of the critic. after: steps that a view is shown before its term
+    begins; one at least, which starts its averages."""
 
     averages: Tensor
     heard: Tensor
@@ -40,17 +41,18 @@ class LeCam(nn.Module, Penalty):
             raise UserError(f"`lecam_after`: {after}; expected a number of steps")
         self.weight, self.after, self.decay = weight, after, decay
         self.register_buffer("averages", torch.zeros(views, 2))  # of real and of generated images
-        self.register_buffer("heard", torch.zeros(()))
+        self.register_buffer("heard", torch.zeros(views))  # steps that each view was shown
 
     def __call__(self, looks: Sequence[Look]) -> Mapping[str, Tensor]:
         """{"lecam"}: 0 before it begins."""
         values = []
         for look in looks:
-            of_real, of_fake = self.averages[self._place(look)]
+            place = self._place(look)
+            of_real, of_fake = self.averages[place]
             real, fake = look.pair()
-            values.append((real - of_fake).square().mean() + (fake - of_real).square().mean())
-        begun = self.heard > self.after
-        return {"lecam": torch.where(begun, weighed(looks, values), 0.0)}
+            term = (real - of_fake).square().mean() + (fake - of_real).square().mean()
+            values.append(torch.where(self.heard[place] > self.after, term, 0.0))
+        return {"lecam": weighed(looks, values)}
 
     def statistics(self, looks: Sequence[Look]) -> Mapping[str, Tensor]:
         """The mean scores of both sides, by the number of the view."""
@@ -58,11 +60,12 @@ class LeCam(nn.Module, Penalty):
         return {str(self._place(look)): mean for look, mean in zip(looks, means, strict=True)}
 
     def observe(self, averages: Mapping[str, Tensor], images_seen: int) -> None:
-        """Move the averages of the views that were shown; the first batch is their start."""
-        for place, mean in averages.items():
-            row = self.averages[int(place)]
-            row.copy_(torch.where(self.heard > 0, self.decay * row + (1 - self.decay) * mean, mean))
-        self.heard += 1
+        """Move the averages of the views that were shown; the first batch of each is its start."""
+        for view, mean in averages.items():
+            place = int(view)
+            row, known = self.averages[place], self.heard[place] > 0
+            row.copy_(torch.where(known, self.decay * row + (1 - self.decay) * mean, mean))
+            self.heard[place] += 1
 
     def _place(self, look: Look) -> int:
         return next(i for i, view in enumerate(look.source.views) if view is look.view)

@@ -191,3 +191,16 @@ def test_an_ensemble_is_refused(source, digits, tmp_path):
 def test_the_card_and_the_config_survive_json(source, digits, tmp_path):
     run = trained("gan", digits, tmp_path / "new", steps=1, init_from=source)
     assert json.dumps(yaml.safe_load((run / "config.yaml").read_text())["train"]["init_from"])
+
+
+def test_other_classes_are_refused_since_weights_go_by_number(tmp_path):
+    images = load_dataset("digits", image_size=16)
+    for name, own in (("pets", ("cat", "dog")), ("birds", ("bird", "cat")), ("again", ("cat", "dog"))):
+        labels = np.array(own)[np.arange(60) % 2]
+        np.savez(tmp_path / f"{name}.npz", images=images.x[:60, 0].numpy(), labels=labels)
+    options = {"network": "mlp", "hidden": [8], "latent_dim": 3, "conditional": True}
+    source = trained("vae", tmp_path / "pets.npz", tmp_path / "source", options=options)
+    with pytest.raises(UserError, match=r"told 2 classes \(cat, dog\), and here are 2 \(bird, cat\)"):
+        trained("vae", tmp_path / "birds.npz", tmp_path / "run", options=options, init_from=str(source))
+    assert not (tmp_path / "run").exists()
+    trained("vae", tmp_path / "again.npz", tmp_path / "run", options=options, init_from=str(source))

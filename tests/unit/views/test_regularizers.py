@@ -158,3 +158,21 @@ def test_options_reach_the_critic_and_bad_ones_are_refused():
             GANRecipe(**small, **options).build((1, 16, 16))
     with pytest.raises(UserError, match="`data` holds points"):
         GANRecipe(consistency="cr").build((2,))
+
+
+def test_a_head_that_is_first_drawn_late_begins_with_its_own_batch():
+    critic, penalty = viewed((1.0, 1.0, 1.0)), LeCam(0.3, views=3).double()
+    looks = looks_of(critic)
+    for shown in ([looks[0], looks[1]], [looks[0], looks[1]], [looks[0], looks[2]]):
+        terms = penalty.statistics(shown)
+        penalty.observe(terms, 0)
+    torch.testing.assert_close(penalty.averages[2], terms["2"], rtol=0, atol=0)
+    assert penalty.heard.tolist() == [3, 2, 1]
+
+
+def test_a_head_that_was_never_shown_adds_no_penalty():
+    critic, penalty = viewed((1.0, 1.0)), LeCam(0.3, views=2).double()
+    first, other = looks_of(critic)
+    penalty.observe(penalty.statistics([first]), 0)
+    assert penalty([other])["lecam"].item() == 0
+    assert penalty([first])["lecam"].item() > 0
