@@ -14,8 +14,8 @@ Deviations from the papers:
    is biased upwards by about (bins - 1)(values - 1)/2n nats. Chen et al. use the encoder's densities.
 2. The votes of Higgins' and Kim's scores are drawn, with replacement, from the given rows that share a
    value of a factor, so no grid is needed; accuracy is of votes that the classifier has not seen.
-3. A code is active, in the votes and in InfoMEC, where its standard deviation is at least a twentieth of the
-   largest one's.
+3. The votes and InfoMEC leave out codes that are constant, and those that `active` says are not: a mask (d,),
+   such as KL of the dimension above 0.01 nats. Nothing else is pruned, so a code's unit never matters.
 4. Importances of DCI are a random forest's, its informativeness the accuracy on held-out rows.
 5. The explicitness of InfoMEC is by logistic regression, on rows that it was not fitted to.
 """
@@ -27,18 +27,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
 from pushforward.errors import UserError
-from pushforward.metrics.features import checked
+from pushforward.metrics.factors import active_codes, binned, codes_and_factors, indexed
 
 if TYPE_CHECKING:
     import numpy as np
 
-LEAST = 20  # rows
 BINS = 20
-ACTIVE = 0.05  # of the largest standard deviation
 BATCH, VOTES = 64, 5000  # rows of a vote; votes to learn from, and as many to score
 ITERATIONS = 1000  # of a logistic regression, at most
 TREES = 20
@@ -66,8 +64,8 @@ def mutual_information(
     codes: Float[Tensor, "n d"], factors: Tensor, *, bins: int = BINS
 ) -> Float[Tensor, "d k"]:
     """I(code; factor) in nats, of each pair, from histograms. Raises UserError where a factor is constant."""
-    z, v = _both(codes, factors, bins)
-    own, sizes = _binned(z, bins), int(v.max()) + 1
+    z, v = codes_and_factors(codes, factors, bins)
+    own, sizes = binned(z, bins), int(v.max()) + 1
     d, k = z.shape[1], v.shape[1]
     cells = (own[:, :, None] * sizes + v[:, None, :]) + torch.arange(d * k).view(d, k) * (bins * sizes)
     joint = torch.bincount(cells.flatten(), minlength=d * k * bins * sizes).view(d, k, bins, sizes)
@@ -79,7 +77,7 @@ def mutual_information(
 
 def entropies(factors: Tensor, *, bins: int = BINS) -> Float[Tensor, " k"]:
     """H(factor) in nats of each factor, of the given rows."""
-    v = _indexed(factors, bins)
+    v = indexed(factors, bins)
     shares = [torch.bincount(column).double() / len(v) for column in v.T]
     return torch.stack([torch.special.entr(p).sum() for p in shares])
 
@@ -91,15 +89,20 @@ def mutual_information_gap(codes: Float[Tensor, "n d"], factors: Tensor, *, bins
 
 
 def factor_vae_score(
-    codes: Float[Tensor, "n d"], factors: Tensor, *, votes: int = VOTES, seed: int = 0
+    codes: Float[Tensor, "n d"],
+    factors: Tensor,
+    *,
+    votes: int = VOTES,
+    active: Tensor | None = None,
+    seed: int = 0,
 ) -> float:
     """Accuracy of a majority vote: which factor is fixed, by the code of the least variance. 1/k by chance.
 
     Codes are divided by their standard deviation over all rows. Kim and Mnih 2018, section 4. Raises
     UserError where no value of a factor is shared by two rows.
     """
-    z, v = _both(codes, factors, None)
-    z = _active(z)
+    z, v = codes_and_factors(codes, factors, None)
+    z = active_codes(z, active)
     rows, which = _sharing(v, 2 * votes, BATCH, seed)
     least = torch.cat([z[part].var(1).argmin(1) for part in rows.split(256)])
     table = torch.zeros(z.shape[1], v.shape[1], dtype=torch.int64)
@@ -108,15 +111,20 @@ def factor_vae_score(
 
 
 def beta_vae_score(
-    codes: Float[Tensor, "n d"], factors: Tensor, *, votes: int = VOTES, seed: int = 0
+    codes: Float[Tensor, "n d"],
+    factors: Tensor,
+    *,
+    votes: int = VOTES,
+    active: Tensor | None = None,
+    seed: int = 0,
 ) -> float:
     """Accuracy of a linear classifier: which factor pairs of rows share, by the mean of |z - z'|.
 
     It is 1/k by chance. Higgins et al. 2017. Rotated codes can score 1 too. Raises UserError as
     `factor_vae_score` does.
     """
-    z, v = _both(codes, factors, None)
-    z = _active(z)
+    z, v = codes_and_factors(codes, factors, None)
+    z = active_codes(z, active)
     rows, which = _sharing(v, 2 * votes, 2 * BATCH, seed)
     parts = [(z[p[:, :BATCH]] - z[p[:, BATCH:]]).abs().mean(1) for p in rows.split(256)]
     x, y = torch.cat(parts).numpy(), which.numpy()
@@ -131,7 +139,8 @@ def dci(codes: Float[Tensor, "n d"], factors: Tensor, *, bins: int = BINS, seed:
     """
     from sklearn.ensemble import RandomForestClassifier
 
-    z, v = _both(codes, factors, bins)
+    z, v = codes_and_factors(codes, factors, bins)
+    z = z / z.std(0).clamp(min=1e-300)  # a tree takes entries less than 1e-7 apart for equal
     fitted, held_out = _halves(len(z), seed)
     importances, right = [], []
     for column in v.T:
@@ -149,17 +158,29 @@ def dci(codes: Float[Tensor, "n d"], factors: Tensor, *, bins: int = BINS, seed:
     )
 
 
-def info_mec(codes: Float[Tensor, "n d"], factors: Tensor, *, bins: int = BINS, seed: int = 0) -> InfoMEC:
+def info_mec(
+    codes: Float[Tensor, "n d"],
+    factors: Tensor,
+    *,
+    bins: int = BINS,
+    active: Tensor | None = None,
+    seed: int = 0,
+) -> InfoMEC:
     """Modularity, explicitness and compactness, from I(code; factor) / H(factor). Hsu et al. 2023.
 
     Modularity: the share of a code's information that is about its best factor, less 1/k, over 1 - 1/k, mean
     over active codes. Compactness: the same of a factor over its codes. Explicitness: what a linear
-    classifier of codes knows of a factor, in nats, over its entropy. Raises UserError for a single factor.
+    classifier of codes knows of a factor, in nats, over its entropy. Raises UserError for a single factor, or
+    fewer than two active codes.
     """
-    z, v = _both(codes, factors, bins)
+    z, v = codes_and_factors(codes, factors, bins)
     if v.shape[1] < 2:
         raise UserError("`factors`: one; expected at least two, or modularity says nothing")
-    z = _active(z)
+    z = active_codes(z, active)
+    if z.shape[1] < 2:
+        raise UserError(
+            f"`codes`: one of {codes.shape[1]} is active; expected two, or compactness says nothing"
+        )
     shares = mutual_information(z, v, bins=bins) / entropies(v)
     fitted, held_out = _halves(len(z), seed)
     explicit = [_known(z.numpy(), column.numpy(), fitted.numpy(), held_out.numpy()) for column in v.T]
@@ -171,10 +192,8 @@ def info_mec(codes: Float[Tensor, "n d"], factors: Tensor, *, bins: int = BINS, 
 
 
 def _ahead(shares: Float[Tensor, "r c"]) -> Float[Tensor, " r"]:
-    """Of each row the share of its largest entry, so scaled that an even row is 0; 1 for one of one entry."""
+    """Of each row the share of its largest entry, so scaled that an even row is 0."""
     c = shares.shape[1]
-    if c == 1:
-        return torch.ones(len(shares), dtype=shares.dtype)
     return ((shares.amax(1) / shares.sum(1).clamp(min=1e-300) - 1 / c) / (1 - 1 / c)).clamp(min=0)
 
 
@@ -230,55 +249,3 @@ def _sharing(v: Tensor, votes: int, batch: int, seed: int) -> tuple[Tensor, Tens
         place = (draws * counts[value, None]).long() + starts[value, None]
         rows[mine] = column.argsort()[place]
     return rows, which
-
-
-def _active(z: Float[Tensor, "n d"]) -> Float[Tensor, "n e"]:
-    """The active codes, in units of their standard deviation."""
-    std = z.std(0)
-    if not float(std.max()) > 0:
-        raise UserError("`codes`: constant; expected codes that differ from row to row")
-    kept = std >= ACTIVE * std.max()
-    return z[:, kept] / std[kept]
-
-
-def _both(codes: Tensor, factors: Tensor, bins: int | None) -> tuple[Tensor, Int64[Tensor, "n k"]]:
-    """Codes in double, and factors as indices. bins: of factors that are no integers; None refuses them."""
-    (z,) = checked(LEAST, codes=codes)
-    if z.shape[1] < 2:
-        raise UserError("`codes`: of one dimension; expected at least two, or there is nothing to tell apart")
-    if factors.ndim != 2 or len(factors) != len(z) or not factors.shape[1]:
-        raise UserError(
-            f"`factors`: {tuple(factors.shape)}; expected (n, k) with n = {len(z)}, one row a code"
-        )
-    return z, _indexed(factors, bins)
-
-
-def _indexed(factors: Tensor, bins: int | None) -> Int64[Tensor, "n k"]:
-    if factors.is_floating_point():
-        if bins is None:
-            raise UserError(
-                "`factors`: no integers; this score needs rows that share a value: bin them first"
-            )
-        (factors,) = checked(1, factors=factors)
-        _refuse_constant(factors)
-        return _binned(factors, bins)
-    _refuse_constant(factors)
-    return torch.stack([column.unique(return_inverse=True)[1] for column in factors.cpu().T], 1)
-
-
-def _refuse_constant(factors: Tensor) -> None:
-    for i, column in enumerate(factors.T):
-        if bool((column == column[0]).all()):
-            raise UserError(
-                f"`factors`: factor {i} is constant; leave it out, or give rows that differ in it"
-            )
-
-
-def _binned(x: Float[Tensor, "n d"], bins: int) -> Int64[Tensor, "n d"]:
-    """The bin of each entry, of so many of equal width from its column's least to its largest."""
-    if bins < 2:
-        raise UserError(f"`bins`: {bins}; expected at least 2")
-    x = x.cpu()
-    low, high = x.amin(0), x.amax(0)
-    share = (x - low) / (high - low).clamp(min=1e-300)
-    return (share * bins).long().clamp(max=bins - 1)

@@ -58,14 +58,40 @@ def test_information_is_the_factors_entropy_or_none(perfect, factors):
     torch.testing.assert_close(entropies(factors), expected.diag(), atol=1e-12, rtol=0)
 
 
-def test_order_sign_and_scale_of_codes_change_nothing(perfect, factors):
+SCORES = {
+    "mig": mutual_information_gap,
+    "factor-vae": lambda z, v: factor_vae_score(z, v, votes=300),
+    "beta-vae": lambda z, v: beta_vae_score(z, v, votes=300),
+    "dci": lambda z, v: list(vars(dci(z, v)).values()),
+    "info-mec": lambda z, v: list(vars(info_mec(z, v)).values()),
+}
+
+
+@pytest.mark.parametrize("score", SCORES.values(), ids=SCORES)
+def test_the_unit_of_each_code_changes_nothing(score, perfect, factors):
     codes = perfect + 0.3 * noise(*perfect.shape)
-    other = codes[:, [2, 0, 1]] * torch.tensor([3.0, 3.0, 3.0])
-    assert mutual_information_gap(other, factors) == pytest.approx(mutual_information_gap(codes, factors))
-    assert factor_vae_score(other, factors, votes=300) == factor_vae_score(codes, factors, votes=300)
-    assert info_mec(other, factors).modularity == pytest.approx(info_mec(codes, factors).modularity)
+    units = torch.tensor([1.0, 2.0**10, 2.0**-12], dtype=torch.float64)  # exact, so bins are the same
+    assert score(codes * units, factors) == pytest.approx(score(codes, factors), abs=1e-9)
+    assert score(perfect * units, factors) == pytest.approx(score(perfect, factors), abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["mig", "factor-vae", "beta-vae", "info-mec"])
+def test_the_order_of_codes_changes_nothing(name, perfect, factors):
+    codes = perfect + 0.3 * noise(*perfect.shape)
+    turned = SCORES[name](codes[:, [2, 0, 1]], factors)
+    # A logistic regression ends a little elsewhere.
+    assert turned == pytest.approx(SCORES[name](codes, factors), abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["factor-vae", "beta-vae"])
+def test_the_sign_of_a_code_changes_no_votes(name, perfect, factors):
+    codes = perfect + 0.3 * noise(*perfect.shape)
+    signs = torch.tensor([1.0, -1.0, -1.0])
+    assert SCORES[name](codes * signs, factors) == SCORES[name](codes, factors)
+
+
+def test_the_sign_of_a_code_changes_no_information(perfect, factors):
     assert mutual_information_gap(-perfect, factors) == pytest.approx(1, abs=1e-12)
-    assert factor_vae_score(-2 * codes, factors, votes=300) == factor_vae_score(codes, factors, votes=300)
 
 
 def test_two_codes_turned_by_45_degrees_have_no_gap():
@@ -108,11 +134,27 @@ def test_random_codes_are_at_chance(factors):
     assert forest.informativeness == pytest.approx(sum(1 / n for n in SIZES) / 3, abs=0.05)
 
 
-def test_constant_and_faint_codes_take_no_votes(perfect, factors):
-    codes = torch.cat([perfect, torch.ones(len(perfect), 1), 1e-3 * noise(len(perfect), 1)], 1)
+def test_constant_codes_are_left_out_and_others_where_asked(perfect, factors):
+    codes = torch.cat([perfect, torch.full((len(perfect), 1), 0.1), noise(len(perfect), 1)], 1)
+    active = torch.tensor([True, True, True, True, False])
     assert factor_vae_score(codes, factors, votes=500) == 1
-    assert beta_vae_score(codes, factors, votes=500) == 1
-    assert info_mec(codes, factors).modularity == pytest.approx(1, abs=1e-12)
+    assert beta_vae_score(codes, factors, votes=500, active=active) == 1
+    assert info_mec(codes, factors).modularity < 0.95  # the noise answers to all factors alike
+    found = info_mec(codes, factors, active=active)
+    assert (found.modularity, found.compactness) == pytest.approx((1, 1), abs=1e-12)
+
+
+@pytest.mark.parametrize("active", [torch.ones(2, dtype=torch.bool), torch.ones(3), torch.tensor(True)])
+def test_a_mask_that_does_not_fit_is_one_line(active, perfect, factors):
+    with pytest.raises(UserError, match="expected 3 booleans"):
+        factor_vae_score(perfect, factors, active=active)
+
+
+def test_one_active_code_is_refused_as_such(perfect, factors):
+    codes = torch.cat([perfect[:, :1], torch.ones(len(perfect), 2)], 1)
+    with pytest.raises(UserError, match="`codes`: one of 3 is active"):
+        info_mec(codes, factors)
+    assert factor_vae_score(codes, factors, votes=500) > 0.3
 
 
 def test_no_grid_is_needed(perfect, factors):
