@@ -15,6 +15,7 @@ from pushforward.errors import UserError
 from pushforward.recipes.cut import CUTRecipe
 from pushforward.recipes.presets import find_preset
 from pushforward.training.distributed import GlobalNoise, World
+from tests.differences import assert_slope
 from tests.runs import build
 
 X = {
@@ -108,17 +109,7 @@ def test_each_gradient_is_that_of_finite_differences(kind, player):
             del model._compared
         return next(u.losses[player] for u in found if player in u.losses)
 
-    parameters = model.players()[player].parameters()
-    directions = [torch.randn_like(p) for p in parameters]
-    gradients = torch.autograd.grad(loss(), parameters, allow_unused=True)
-    slope = sum((g * d).sum() for g, d in zip(gradients, directions, strict=True) if g is not None)
-    h, values = 1e-7, []
-    for sign in (1, -2):
-        for p, d in zip(parameters, directions, strict=True):
-            p.data.add_(d, alpha=sign * h)
-        values.append(loss().item())
-    assert slope != 0
-    assert (values[0] - values[1]) / (2 * h) == pytest.approx(slope.item(), rel=1e-4)
+    assert_slope(loss, model.players()[player].parameters())
 
 
 def test_keys_get_no_gradient():

@@ -17,6 +17,7 @@ from pushforward.errors import UserError
 from pushforward.recipes.cyclegan import CycleGANRecipe
 from pushforward.runs.data import _refuse_alike
 from pushforward.views import ViewedCritic
+from tests.differences import assert_slope
 from tests.runs import build
 
 SHAPE = (1, 2, 2)
@@ -97,16 +98,7 @@ def test_each_gradient_is_that_of_finite_differences(kind, player):
             update = step.send(update.answer())
         return update.losses[player]
 
-    parameters = model.players()[player].parameters()
-    directions = [torch.randn_like(p) for p in parameters]
-    gradients = torch.autograd.grad(loss(), parameters, allow_unused=True)
-    slope = sum((g * d).sum() for g, d in zip(gradients, directions, strict=True) if g is not None)
-    h, values = 1e-7, []
-    for sign in (1, -2):
-        for p, d in zip(parameters, directions, strict=True):
-            p.data.add_(d, alpha=sign * h)
-        values.append(loss().item())
-    assert (values[0] - values[1]) / (2 * h) == pytest.approx(slope.item(), rel=1e-4)
+    assert_slope(loss, model.players()[player].parameters())
 
 
 def test_a_pool_hands_on_and_keeps_what_comes_until_it_is_full():
