@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from pushforward.errors import UserError
@@ -98,14 +98,13 @@ def factor_vae_score(
 ) -> float:
     """Accuracy of a majority vote: which factor is fixed, by the code of the least variance. 1/k by chance.
 
-    Codes are divided by their standard deviation over all rows. Kim and Mnih 2018, section 4. Raises
-    UserError where no value of a factor is shared by two rows.
+    Codes are divided by their standard deviation over all rows. Kim and Mnih 2018, section 4. votes: to learn
+    from, and as many to score. active: (d,) booleans, of the codes to look at; constant ones are left out.
+    Raises UserError where no value of a factor is shared by two rows.
     """
-    z, v = codes_and_factors(codes, factors, None)
-    z = active_codes(z, active)
-    rows, which = _sharing(v, 2 * votes, BATCH, seed)
+    z, rows, which = _votes(codes, factors, active, 2 * votes, BATCH, seed)
     least = torch.cat([z[part].var(1).argmin(1) for part in rows.split(256)])
-    table = torch.zeros(z.shape[1], v.shape[1], dtype=torch.int64)
+    table = torch.zeros(z.shape[1], factors.shape[1], dtype=torch.int64)
     table.index_put_((least[:votes], which[:votes]), torch.ones(votes, dtype=torch.int64), accumulate=True)
     return float((table.argmax(1)[least[votes:]] == which[votes:]).double().mean())
 
@@ -120,12 +119,10 @@ def beta_vae_score(
 ) -> float:
     """Accuracy of a linear classifier: which factor pairs of rows share, by the mean of |z - z'|.
 
-    It is 1/k by chance. Higgins et al. 2017. Rotated codes can score 1 too. Raises UserError as
-    `factor_vae_score` does.
+    It is 1/k by chance. Higgins et al. 2017. Rotated codes can score 1 too. Parameters and errors are those
+    of `factor_vae_score`.
     """
-    z, v = codes_and_factors(codes, factors, None)
-    z = active_codes(z, active)
-    rows, which = _sharing(v, 2 * votes, 2 * BATCH, seed)
+    z, rows, which = _votes(codes, factors, active, 2 * votes, 2 * BATCH, seed)
     parts = [(z[p[:, :BATCH]] - z[p[:, BATCH:]]).abs().mean(1) for p in rows.split(256)]
     x, y = torch.cat(parts).numpy(), which.numpy()
     return float(_linear(x[:votes], y[:votes]).score(x[votes:], y[votes:]))
@@ -170,8 +167,8 @@ def info_mec(
 
     Modularity: the share of a code's information that is about its best factor, less 1/k, over 1 - 1/k, mean
     over active codes. Compactness: the same of a factor over its codes. Explicitness: what a linear
-    classifier of codes knows of a factor, in nats, over its entropy. Raises UserError for a single factor, or
-    fewer than two active codes.
+    classifier of codes knows of a factor, in nats, over its entropy. active: as in `factor_vae_score`. Raises
+    UserError for a single factor, or fewer than two active codes.
     """
     z, v = codes_and_factors(codes, factors, bins)
     if v.shape[1] < 2:
@@ -228,6 +225,16 @@ def _linear(x: np.ndarray, y: np.ndarray) -> Any:
 def _halves(n: int, seed: int) -> tuple[Tensor, Tensor]:
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
     return order[: n // 2], order[n // 2 :]
+
+
+def _votes(
+    codes: Tensor, factors: Tensor, active: Tensor | None, votes: int, batch: int, seed: int
+) -> tuple[Float[Tensor, "n e"], Int64[Tensor, "v b"], Int64[Tensor, " v"]]:
+    """The active codes, and for each vote rows that share a value of a factor, and which factor that is."""
+    if votes < 2:
+        raise UserError(f"`votes`: {votes // 2}; expected at least 1")
+    z, v = codes_and_factors(codes, factors, None)
+    return active_codes(z, active), *_sharing(v, votes, batch, seed)
 
 
 def _sharing(v: Tensor, votes: int, batch: int, seed: int) -> tuple[Tensor, Tensor]:
