@@ -55,7 +55,7 @@ def start_from(
     own, theirs = (algorithm.state_dict(), source.algorithm.state_dict())
     kept = _of_the_new_run(algorithm) | algorithm.declared("training_only")
     taken = {key: value for key, value in theirs.items() if key in own and not _is_of(key, kept)}
-    _refuse_others(own, theirs, taken, kept, folder, _differing(source, options))
+    _refuse_others(own, theirs, taken, kept, folder, _advice(source, algorithm, options))
     algorithm.load_state_dict({**own, **taken})
     return {
         "run": str(folder.absolute()),
@@ -104,17 +104,17 @@ def _refuse_others(
     taken: Mapping[str, Any],
     kept: frozenset[str],
     folder: Path,
-    differing: str,
+    advice: str,
 ) -> None:
     """Raise UserError at the first weight that one has and the other has not, or in another shape."""
     for key in own:
         if key not in taken and not _is_of(key, kept):
-            _refuse(folder, f"it has no '{key}'", differing)
+            _refuse(folder, f"it has no '{key}'", advice)
         if key in taken and _size(own[key]) != _size(taken[key]):
-            _refuse(folder, f"its '{key}' is {_size(taken[key])}, and here {_size(own[key])}", differing)
+            _refuse(folder, f"its '{key}' is {_size(taken[key])}, and here {_size(own[key])}", advice)
     for key in theirs:
         if key not in own and not _is_of(key, _beginnings(key)):
-            _refuse(folder, f"it has '{key}', which is not here", differing)
+            _refuse(folder, f"it has '{key}', which is not here", advice)
 
 
 def _beginnings(key: str) -> frozenset[str]:
@@ -127,8 +127,10 @@ def _size(value: Any) -> str:
     return " x ".join(map(str, value.shape)) or "a number" if isinstance(value, Tensor) else "no tensor"
 
 
-def _differing(source: Model, options: Any) -> str:
-    """The options that differ, as they are there: they make the same networks."""
+def _advice(source: Model, algorithm: Algorithm, options: Any) -> str:
+    """The options that differ, as they are there, make the same networks; not where no part has one name."""
+    if not {*dict(source.algorithm.named_children())} & {*dict(algorithm.named_children())}:
+        return f"; it is of {source.about['method']}: give a run of this method, or of one with its networks"
     here = asdict(options)
     there = source.about["options"]
     found = [
@@ -138,12 +140,13 @@ def _differing(source: Model, options: Any) -> str:
         and _plain(there[name]) != _plain(value)
         and float not in map(type, (value, there[name]))
     ]
-    return f"; that run has {', '.join(found[:SHOWN])}" if found else ""
+    that_run = f"; that run has {', '.join(found[:SHOWN])}" if found else ""
+    return f"{that_run}; give the same options here"
 
 
 def _plain(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _refuse(folder: Path, why: str, differing: str) -> None:
-    raise UserError(f"`init_from`: {folder} has other networks: {why}{differing}; give the same options here")
+def _refuse(folder: Path, why: str, advice: str) -> None:
+    raise UserError(f"`init_from`: {folder} has other networks: {why}{advice}")

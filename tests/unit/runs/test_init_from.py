@@ -204,3 +204,12 @@ def test_other_classes_are_refused_since_weights_go_by_number(tmp_path):
         trained("vae", tmp_path / "birds.npz", tmp_path / "run", options=options, init_from=str(source))
     assert not (tmp_path / "run").exists()
     trained("vae", tmp_path / "again.npz", tmp_path / "run", options=options, init_from=str(source))
+
+
+def test_another_kind_of_model_is_told_as_such(digits, tmp_path):
+    other = trained(
+        "vae", digits, tmp_path / "vae", options={"network": "mlp", "hidden": [8], "latent_dim": 3}
+    )
+    with pytest.raises(UserError, match="it is of vae: give a run of this method") as refused:
+        trained("gan", digits, tmp_path / "run", init_from=str(other))
+    assert "give the same options" not in str(refused.value)
