@@ -27,7 +27,7 @@ from pushforward.experiments.harness.experiment import (
 VAE, IWAE, CIWAE, PIWAE, DREG = "VAE", "IWAE", "CIWAE, β = 0.5", "PIWAE", "IWAE, DReG"
 # Of each: method, and milliseconds of processor time that a step took with 16 and with 64 samples, in turn
 # with the others, on a core of a Xeon with AMX whose other core was busy. The steps of a run follow from
-# them, so that all have the same time anywhere.
+# them, so a run is the same anywhere, and its share of time nearly so.
 METHODS: Mapping[str, tuple[str, Mapping[int, float]]] = {
     VAE: ("vae", {16: 2.4, 64: 2.4}),
     IWAE: ("iwae", {16: 6.8, 64: 21.6}),
@@ -65,8 +65,9 @@ against ln k, from k = 16 on, since the laws are of large k. Then of digits: one
 steps, whose gradients all estimators measure.
 
 *Equal minutes*: one layer of 50 latents, 784-200-200-50 and back, digits binarized anew at each use, batches
-of 20, Adam with a rate that falls from 0.001 along a cosine. Every method has the same processor time, so the
-VAE takes several times as many steps as the IWAE. All keep their best weights by a bound of 50 draws on
+of 20, Adam with a rate that falls from 0.001 along a cosine. Every method has the same processor time, by
+rates of steps that were measured on one processor: on another its shares differ by some tens of per cent.
+So the VAE takes several times as many steps as the IWAE. All keep their best weights by a bound of 50 draws on
 5 % of the training images. *Test NLL* is minus the bound of 5,000 draws on held-out images, each binarized
 once; its standard error is that over images, the spread that over seeds. Lower is better. *NLL below −ELBO*
 is what q loses: the smaller, the better the encoder fits.
