@@ -30,11 +30,15 @@ class TranslateOptions:
 
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run folder that `pushforward train` made, such as runs/cyclegan-a-b."""
-    paths: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="IN [IN ...] OUT")] = ()
+    paths: Annotated[
+        tuple[str, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="IN [IN ...] OUT", help_behavior_hint="(required)"),
+    ] = ()
     """IN: a picture, a folder, whose names and sub-folders are kept, or a pattern such as 'photos/*.jpg'.
     OUT: the file to write of one picture, else a folder."""
     to: str | None = None
-    """The domain to translate to: a or b."""
+    """The domain to translate to: a or b. A model of one direction needs none."""
     tile: int | None = None
     """Translate pictures that are larger in tiles of so many pixels a side, which overlap. It bounds the
     memory, and changes colours a little. Default: each picture as a whole."""

@@ -47,7 +47,7 @@ def translated(
         return algorithm.translate(part.to(model.device), to).cpu()
 
     with aside(seed), torch.no_grad():
-        if at_once == 1 and algorithm.smallest_side:
+        if at_once == 1 and algorithm.smallest_side and area > PROBE**2:
             _require_room(model, f, x.shape[1], (min(h, side), min(w, side)))
         parts = x.split(at_once)
         return torch.cat([_tiled(model, f, part, side) if cut else f(part) for part in parts])
