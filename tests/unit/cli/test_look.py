@@ -33,7 +33,8 @@ def fails(capsys, *words: str) -> str:
 def test_importing_the_commands_does_not_import_torch():
     names = ", ".join(f"pushforward.cli.{c}" for c in COMMANDS)
     code = f"import sys, {names}; assert not {{'torch', 'matplotlib', 'numpy'}} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)
