@@ -75,7 +75,7 @@ PRESETS["r3gan", "fashion-mnist"] = Preset(
     },
 )
 PRESETS["cut", "fastcut"] = Preset(
-    about="FastCUT: cheaper, and nearer to the input; Park et al. 2020, section 4.1",
+    about="FastCUT: cheaper, without the identity loss; Park et al. 2020",
     train={},
     options={"nce": 10.0, "identity_nce": 0.0},
 )
