@@ -69,8 +69,8 @@ of 20, Adam with a rate that falls from 0.001 along a cosine. Every method has t
 rates of steps that were measured on one processor: on another its shares differ by some tens of per cent.
 So the VAE takes several times as many steps as the IWAE. All keep their best weights by a bound of 50
 draws on 5 % of the training images. *Test NLL* is minus the bound of 5,000 draws on held-out images, each
-binarized once; its standard error is that over images, the spread that over seeds. Lower is better. *NLL below −ELBO*
-is what q loses: the smaller, the better the encoder fits.
+binarized once; its standard error is that over images, the spread that over seeds. Lower is better. *NLL
+below −ELBO* is what q loses: the smaller, the better the encoder fits.
 
 The claims would be refuted by slopes of other signs, or by an IWAE that is ahead of its remedies. Quick has
 k = 16 and {BUDGETS["quick"]["seconds"]} seconds a run, full k = 64 and an hour; `--data` gives all of MNIST.
