@@ -9,7 +9,7 @@ or nothing.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pushforward.core import Algorithm, Draw, Finding
+from pushforward.diagnostics.advice import offered
 from pushforward.objectives.penalties import between, input_gradient
 
 FLAT = 0.01  # slope of the sigmoid, whose largest is 0.25: |score| > 4.58
@@ -97,7 +98,11 @@ def generator_gradient(algorithm: Algorithm, draw: Draw, *, player: str = "gener
 
 
 def diagnose_vanishing(
-    gradients: Sequence[float], separations: Sequence[float], *, command: str = ""
+    gradients: Sequence[float],
+    separations: Sequence[float],
+    *,
+    command: str = "",
+    options: Collection[str] | None = None,
 ) -> Finding | None:
     """A finding where hardly any gradient reaches the generator, though it has everything to learn; else
     None.
@@ -121,7 +126,9 @@ def diagnose_vanishing(
         f"its largest ({largest:.2g}), while the critic orders {told_apart:.1%} of pairs of real and "
         "generated data rightly",
         advice="take a loss that does not saturate, a critic whose slope is bounded, or noise on what it "
-        "sees (`noise`)",
+        "sees (`noise`)"
+        if offered("noise", options)
+        else "lower the critic's rate, or transform what it sees (`augment`)",
         command=command,
         headline="the critic is sure, and the generator learns no more",
     )

@@ -7,7 +7,7 @@ passes on and what it learns is then zero. A slope below zero, as LeakyReLU has,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from pushforward.core import Finding
+from pushforward.diagnostics.advice import offered
 
 SICK = 0.5  # of a layer's units dead
 GONE = 0.95
@@ -94,7 +95,11 @@ def unit_activity(network: nn.Module, batches: Iterator[Tensor] | list[Tensor]) 
 
 
 def diagnose_dead_units(
-    layers: Mapping[str, LayerActivity], *, player: str = "generator", command: str = ""
+    layers: Mapping[str, LayerActivity],
+    *,
+    player: str = "generator",
+    command: str = "",
+    options: Collection[str] | None = None,
 ) -> Finding | None:
     """A finding where at least half of some layer's units are dead, else None.
 
@@ -115,7 +120,10 @@ def diagnose_dead_units(
         confidence=round(min(0.99, 1 - 0.99**n), 2),
         evidence=f"units of the {player} that none of {n:,} inputs switches on: {told}",
         advice="no gradient passes through them, so they stay dead: give the rectifiers a slope below zero "
-        f"(`slope` 0.2), and lower the rate (`lr.{player}`) or start from smaller weights",
+        f"(`slope` 0.2), and lower the rate (`lr.{player}`) or start from smaller weights"
+        if offered("slope", options)
+        else "no gradient passes through them, so they stay dead: "
+        f"lower the rate (`lr.{player}`) or start from smaller weights",
         command=command,
         headline=f"units of the {player} are off for every input",
     )

@@ -101,7 +101,7 @@ class Examiner:
         if (
             real.modes is None
         ):  # cells of few real rows, and their nearest neighbours, are as rough as few samples
-            n = min(n, len(real))
+            n = min(n, *map(len, self.data.values()))  # inputs that are images must not repeat either
         n = max(n, game.critic.at_once)
         self._reference = self._reference or Reference(real, n)
         torch.manual_seed(0)
@@ -146,11 +146,16 @@ def _of_critic(
 
 
 def random_rows(data: Mapping[str, Dataset], batch_size: int, device: torch.device) -> Draw:
-    """A draw of rows by chance, from torch's random stream: it leaves the run's own position alone."""
+    """A draw of rows by chance, from torch's random stream: it leaves the run's own position alone.
+
+    Rows of one draw differ, as far as there are as many: a translation of the same image twice would pass
+    for a generator that repeats itself.
+    """
 
     def draw(name: str = "data", n: int | None = None) -> Batch:
-        own = data[name]
-        return rows_of(own, torch.randint(len(own), (n or batch_size,)), device)
+        own, n = data[name], n or batch_size
+        rows = torch.cat([torch.randperm(len(own)) for _ in range(-(-n // len(own)))])
+        return rows_of(own, rows[:n], device)
 
     return draw
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
@@ -17,12 +17,18 @@ from pushforward.diagnostics.oscillation import diagnose_oscillation
 
 
 def diagnose(
-    exam: Exam, earlier: Callable[[str], list[Any]], data: Dataset, *, cures: Mapping[str, str]
+    exam: Exam,
+    earlier: Callable[[str], list[Any]],
+    data: Dataset,
+    *,
+    cures: Mapping[str, str],
+    options: Collection[str] | None = None,
 ) -> list[Finding]:
     """The findings of one game.
 
     earlier: a column of `Exam.row` over all looks, this one last. data: the real ones. cures: a command for
-    each finding, by the finding's name or its beginning.
+    each finding, by the finding's name or its beginning. options: those that the run has, so that
+    advice names no other; None where not known.
     """
     what = "modes" if data.modes is not None else "cells of the real data"
     names = (data.classes or ()) if data.modes is not None else ()
@@ -33,9 +39,13 @@ def diagnose(
         return cures.get(finding, "")
 
     found = [
-        diagnose_mode_collapse(exam.collapse, names=names, what=what, command=cure("mode-collapse")),
-        diagnose_dead_units(layers, player=game.player, command=cure("dead-units")),
-        judge.diagnose_vanishing(earlier("gradient"), separations, command=cure("vanishing-gradient")),
+        diagnose_mode_collapse(
+            exam.collapse, names=names, what=what, command=cure("mode-collapse"), options=options
+        ),
+        diagnose_dead_units(layers, player=game.player, command=cure("dead-units"), options=options),
+        judge.diagnose_vanishing(
+            earlier("gradient"), separations, command=cure("vanishing-gradient"), options=options
+        ),
         diagnose_oscillation(
             [torch.tensor(row) for row in earlier("modes")], what=what, command=cure("mode-oscillation")
         ),

@@ -9,7 +9,7 @@ which miss some even when they are drawn from the data, are not called ill.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,6 +19,7 @@ from scipy.special import bdtr, bdtrc
 from torch import Tensor
 
 from pushforward.core import Finding
+from pushforward.diagnostics.advice import offered
 from pushforward.metrics.modes import ModeStatistics
 
 Verdict = Literal["none", "partial", "complete"]
@@ -129,12 +130,18 @@ def effective_modes(counts: Int[Tensor, " k"]) -> float:
 
 
 def diagnose_mode_collapse(
-    collapse: Collapse, *, names: Sequence[str] = (), what: str = "modes", command: str = ""
+    collapse: Collapse,
+    *,
+    names: Sequence[str] = (),
+    what: str = "modes",
+    command: str = "",
+    options: Collection[str] | None = None,
 ) -> Finding | None:
     """A finding where the verdict is partial or complete, else None.
 
-    names: of the modes. what: what they are called. command: the remedy. It is as sure as chance is
-    improbable, at most 99 %, and 90 % where the verdict rests on the spread or on duplicates alone.
+    names: of the modes. what: what they are called. command: the remedy. options: see `advice`. It is as
+    sure as chance is improbable, at most 99 %, and 90 % where the verdict rests on the spread or on
+    duplicates alone.
     """
     if collapse.verdict == "none" or (len(collapse.counts) < 2 and collapse.verdict == "partial"):
         return None  # of a single cell none is left out
@@ -154,7 +161,9 @@ def diagnose_mode_collapse(
         confidence=0.99 if collapse.chance < CHANCE else 0.9,
         evidence=evidence,
         advice="take a critic that pairs real with generated data and whose slope is bounded, or one that "
-        "sees several samples at once (`pack`), or put noise on what it sees (`noise`)",
+        "sees several samples at once (`pack`), or put noise on what it sees (`noise`)"
+        if offered("pack", options)
+        else "train for longer, or transform what the critic sees (`augment`)",
         command=command,
         headline="the generator makes one thing, whatever its noise"
         if complete

@@ -68,6 +68,7 @@ def _health(
             batch_size=config.train.batch_size,
             game=name,
             cures=adversarial_cures(config, scale=_scale(data[game.stream])),
+            options=vars(config.options).keys(),
         )
         for name, game in games.items()
     ]

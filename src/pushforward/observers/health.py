@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from pushforward.abilities import GAME
 from pushforward.core import Clock, Observation, Observer, Snapshot
@@ -21,6 +21,7 @@ class AdversarialHealth(Observer):
     data: what the model is trained on, by stream, with modes where they are known. game: which one; where a
     model has several, its name is the observer's. batch_size: of the training step that the generator's
     gradient is read from. cures: a command for each finding, by the finding's name or its beginning.
+    options: names of those that the run has.
 
     What findings about a trend need of earlier looks is in the run folder's `diagnosis.jsonl`, or
     `diagnosis-GAME.jsonl`; rows that a resume has undone are dropped.
@@ -36,9 +37,10 @@ class AdversarialHealth(Observer):
         batch_size: int,
         game: str = GAME,
         cures: Mapping[str, str] | None = None,
+        options: Collection[str] | None = None,
     ) -> None:
         self.every = every
-        self.cures = cures or {}
+        self.cures, self.options = cures or {}, options
         self.examiner = Examiner(data, game=game, batch_size=batch_size)
         if game != GAME:
             self.name = game
@@ -59,4 +61,5 @@ class AdversarialHealth(Observer):
         if clock.done < SETTLED:
             return Observation(metrics=exam.metrics)
         real = self.examiner.data[exam.game.stream]
-        return Observation(exam.metrics, diagnose(exam, history.column, real, cures=self.cures))
+        found = diagnose(exam, history.column, real, cures=self.cures, options=self.options)
+        return Observation(exam.metrics, found)

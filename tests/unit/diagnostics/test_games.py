@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 
 import pytest
@@ -17,10 +18,12 @@ from pushforward.cli.train import _parse
 from pushforward.config import RunConfig, TrainOptions
 from pushforward.core import Batch, Clock
 from pushforward.data import Dataset
-from pushforward.diagnostics.critic import diagnose_slope
+from pushforward.diagnostics.critic import diagnose_slope, diagnose_vanishing
 from pushforward.diagnostics.cures import adversarial_cures
-from pushforward.diagnostics.exam import Examiner
+from pushforward.diagnostics.dead_units import LayerActivity, diagnose_dead_units
+from pushforward.diagnostics.exam import Examiner, random_rows
 from pushforward.diagnostics.games import diagnose
+from pushforward.diagnostics.mode_collapse import Collapse, diagnose_mode_collapse
 from pushforward.files import read_metrics
 from pushforward.methods import recipe_class
 from pushforward.objectives import adversarial as losses
@@ -158,6 +161,44 @@ def test_a_collapse_of_one_game_is_none_of_the_other():
         found[name] = {f.name for f in findings}
     assert "mode-collapse-complete" in found["a"]
     assert "critic-saturated" not in found["b"]
+
+
+@pytest.mark.parametrize("sizes", [(300, 300), (300, 120), (120, 300)])
+def test_translations_that_are_perfect_repeat_nothing(sizes):
+    """A generator that returns its input, between two sets of the same kind: as varied as the data."""
+    torch.manual_seed(0)
+    images = torch.randint(0, 256, (600, 1, 16, 16), dtype=torch.uint8)
+    data = {"a": Dataset.of(images[: sizes[0]]), "b": Dataset.of(images[300 : 300 + sizes[1]])}
+    model = build("cyclegan").eval()
+    model.generator_a, model.generator_b = (nn.Conv2d(1, 1, 1, bias=False) for _ in "ab")
+    for generator in (model.generator_a, model.generator_b):
+        nn.init.ones_(generator.weight)
+    for name in "ab":
+        exam = Examiner(data, game=name, batch_size=8).look(model, Clock(), CPU)
+        assert exam.metrics["near_duplicates"] < 0.05
+        assert diagnose_mode_collapse(exam.collapse) is None
+
+
+def test_draws_by_chance_differ_as_far_as_there_are_rows():
+    draw = random_rows({"data": Dataset.of(torch.randn(50, 2))}, 8, CPU)
+    assert len(set(draw(n=50).index.tolist())) == 50
+    assert draw(n=120).index.bincount(minlength=50).tolist().count(2) == 30  # and 20 have a third
+    assert len(draw().x) == 8
+
+
+@pytest.mark.parametrize("method", ["gan", "cyclegan", "cut"])
+def test_advice_names_no_option_that_the_run_lacks(method):
+    has = vars(recipe_class(method)()).keys()
+    ill = Collapse("partial", torch.tensor([9, 0]), (1,), 0.5, 0.0, 1.0, 1.0)
+    dead = LayerActivity(slope=0.0, active=torch.zeros(4, dtype=torch.bool), inputs=500)
+    found = [
+        diagnose_mode_collapse(ill, options=has),
+        diagnose_dead_units({"1": dead}, options=has),
+        diagnose_vanishing([1.0, 1.0, 1e-9, 1e-9, 1e-9], [1.0] * 5, options=has),
+    ]
+    for finding in found:
+        named = {word.split(".")[0] for word in re.findall("`([^`]+)`", finding.advice)}
+        assert named <= {*has, "lr"}, finding
 
 
 @pytest.fixture(scope="module")
