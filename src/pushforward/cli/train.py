@@ -185,10 +185,15 @@ def _report(folder: Path) -> None:
 
 def _next(folder: Path) -> str:
     """The command that shows what was learned."""
-    from pushforward.run_folder import RunFolder
+    from pushforward.abilities import Samples, Translates
+    from pushforward.models.store import load
 
-    command = "sample" if RunFolder(folder).latest.is_file() else "evaluate"
-    return f"pushforward {command} {shlex.quote(str(folder))}"
+    model, run = load(folder), shlex.quote(str(folder))
+    if model.can(Samples):
+        return f"pushforward sample {run}"
+    if model.can(Translates):
+        return f"pushforward translate {run} IN OUT --to {model.ability(Translates).into[-1]}"
+    return f"pushforward evaluate {run}"
 
 
 def _refuse_moved(method: str, argv: list[str]) -> None:

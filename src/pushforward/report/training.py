@@ -23,6 +23,11 @@ NAMES = {
     "information": ("What z tells of the {row}", "nats/{row}"),
     "active_units": ("Active latent dimensions", ""),
     "elbo": ("Lower bound on ln p(x), one sample", "nats/{row}"),
+    "fool": ("Adversarial loss of the generator", ""),
+    "cycle": ("What comes back: error of the cycle", ""),
+    "identity": ("Change of images that are of the domain already", ""),
+    "nce": ("Images and their translations: PatchNCE", "nats"),
+    "identity_nce": ("Images of the domain already: PatchNCE", "nats"),
     "modes": ("Modes found", "modes"),
     "cells": ("Cells of the real data that are filled", "cells"),
     "high_quality": ("Samples of high quality", "share"),
@@ -94,7 +99,7 @@ def panels(
             mark = _mark(chosen, "metric/elbo")
             drawn.append(_panel("Loss, the negative bound", kind.per("nats"), _both(own, negative), mark))
         else:
-            name = f"Loss of the {key.partition('/')[2]}" if len(losses) > 1 else "Loss"
+            name = f"Loss of the {key.partition('/')[2].replace('_', ' ')}" if len(losses) > 1 else "Loss"
             drawn.append(_panel(name, "", (own,)))
     lookers = dict.fromkeys(key.partition("/")[2].rpartition("/")[0] for key in lines)
     shared = [_shared_panel(*group, lines, of) for of in lookers for group in TOGETHER]

@@ -14,6 +14,7 @@ from PIL import Image
 import pushforward
 from pushforward.cli import main
 from pushforward.cli.many import jobs
+from pushforward.cli.train import _next
 from pushforward.core import to_uint8
 from pushforward.errors import UserError
 
@@ -37,6 +38,10 @@ def run(tmp_path_factory) -> Path:
     return pushforward.train(
         "cyclegan", data_of=sources, run=str(root / "run"), options=TINY, steps=3, batch_size=2
     )
+
+
+def test_training_ends_with_the_command_that_translates(run):
+    assert _next(run) == f"pushforward translate {run} IN OUT --to b"
 
 
 @pytest.fixture

@@ -92,3 +92,8 @@ def test_a_model_of_one_direction_shows_no_way_back(run, tmp_path, monkeypatch):
     page = write_report(run, tmp_path / "page.html").read_text()
     assert "From a to b" in Reader(page).words
     assert "comes back" not in page.partition('id="translations"')[2].partition("</section>")[0]
+
+
+def test_translations_stand_before_findings_and_curves(run, tmp_path):
+    page = write_report(run, tmp_path / "page.html").read_text()
+    assert 0 < page.index('id="translations"') < page.index('id="training"')
