@@ -10,14 +10,16 @@ Codes are float, (n, d); factors (n, k), integers, or floats where a measure all
 binned as codes are. Scores are from 0 to 1; higher is better, and random codes have more than 0 by chance.
 
 Deviations from the papers:
-1. Mutual information is that of a histogram, with bins of equal width from the least to the largest value; it
-   is biased upwards by about (bins - 1)(values - 1)/2n nats. Chen et al. use the encoder's densities.
+1. Mutual information is that of a histogram, with bins of equal width from the least to the largest value.
+   Of many rows it is biased upwards by about (bins - 1)(values - 1)/2n nats, and a single outlier can put all
+   other rows into one bin. Chen et al. use the encoder's densities, Hsu et al. nearest neighbours.
 2. The votes of Higgins' and Kim's scores are drawn, with replacement, from the given rows that share a
    value of a factor, so no grid is needed; accuracy is of votes that the classifier has not seen.
 3. The votes and InfoMEC leave out codes that are constant, and those that `active` says are not: a mask (d,),
    such as KL of the dimension above 0.01 nats. Nothing else is pruned, so a code's unit never matters.
 4. Importances of DCI are a random forest's, its informativeness the accuracy on held-out rows.
-5. The explicitness of InfoMEC is by logistic regression, on rows that it was not fitted to.
+5. The explicitness of InfoMEC is by logistic regression on standardised codes, on rows that it was not fitted
+   to. Hsu et al. give it quantised codes as one of n_v, and weigh classes alike.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from pushforward.errors import UserError
-from pushforward.metrics.factors import active_codes, binned, codes_and_factors, indexed
+from pushforward.metrics.factors import active_codes, binned, codes_and_factors, indexed, standardised
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,7 +104,8 @@ def factor_vae_score(
     from, and as many to score. active: (d,) booleans, of the codes to look at; constant ones are left out.
     Raises UserError where no value of a factor is shared by two rows.
     """
-    z, rows, which = _votes(codes, factors, active, 2 * votes, BATCH, seed)
+    z, rows, which = _votes(codes, factors, active, 2 * votes, (1, BATCH), seed)
+    rows = rows[:, 0]
     least = torch.cat([z[part].var(1).argmin(1) for part in rows.split(256)])
     table = torch.zeros(z.shape[1], factors.shape[1], dtype=torch.int64)
     table.index_put_((least[:votes], which[:votes]), torch.ones(votes, dtype=torch.int64), accumulate=True)
@@ -122,8 +125,8 @@ def beta_vae_score(
     It is 1/k by chance. Higgins et al. 2017. Rotated codes can score 1 too. Parameters and errors are those
     of `factor_vae_score`.
     """
-    z, rows, which = _votes(codes, factors, active, 2 * votes, 2 * BATCH, seed)
-    parts = [(z[p[:, :BATCH]] - z[p[:, BATCH:]]).abs().mean(1) for p in rows.split(256)]
+    z, rows, which = _votes(codes, factors, active, 2 * votes, (BATCH, 2), seed)
+    parts = [(z[p[:, :, 0]] - z[p[:, :, 1]]).abs().mean(1) for p in rows.split(256)]
     x, y = torch.cat(parts).numpy(), which.numpy()
     return float(_linear(x[:votes], y[:votes]).score(x[votes:], y[votes:]))
 
@@ -137,7 +140,7 @@ def dci(codes: Float[Tensor, "n d"], factors: Tensor, *, bins: int = BINS, seed:
     from sklearn.ensemble import RandomForestClassifier
 
     z, v = codes_and_factors(codes, factors, bins)
-    z = z / z.std(0).clamp(min=1e-300)  # a tree takes entries less than 1e-7 apart for equal
+    z, _ = standardised(z)  # a tree takes entries less than 1e-7 apart for equal
     fitted, held_out = _halves(len(z), seed)
     importances, right = [], []
     for column in v.T:
@@ -207,6 +210,8 @@ def _known(x: np.ndarray, y: np.ndarray, fitted: np.ndarray, held_out: np.ndarra
 
     classes, own = np.unique(y[fitted], return_inverse=True)
     rows = held_out[np.isin(y[held_out], classes)]
+    if len(classes) < 2 or not len(rows):
+        return 0.0  # of values too rare to learn from
     place = np.searchsorted(classes, y[rows])
     blind = -np.log(np.bincount(own)[place] / len(own)).mean()
     told = _linear(x[fitted], y[fitted]).predict_log_proba(x[rows])
@@ -228,20 +233,27 @@ def _halves(n: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def _votes(
-    codes: Tensor, factors: Tensor, active: Tensor | None, votes: int, batch: int, seed: int
-) -> tuple[Float[Tensor, "n e"], Int64[Tensor, "v b"], Int64[Tensor, " v"]]:
-    """The active codes, and for each vote rows that share a value of a factor, and which factor that is."""
+    codes: Tensor,
+    factors: Tensor,
+    active: Tensor | None,
+    votes: int,
+    groups: tuple[int, int],
+    seed: int,
+) -> tuple[Float[Tensor, "n e"], Int64[Tensor, "v g b"], Int64[Tensor, " v"]]:
+    """The active codes; for each vote so many groups of so many rows, which share a value of a factor in each
+    group; and which factor that is."""
     if votes < 2:
         raise UserError(f"`votes`: {votes // 2}; expected at least 1")
     z, v = codes_and_factors(codes, factors, None)
-    return active_codes(z, active), *_sharing(v, votes, batch, seed)
+    if v.shape[1] < 2:
+        raise UserError("`factors`: one; expected at least two, or there is nothing to tell apart")
+    return active_codes(z, active), *_sharing(v, votes, groups, seed)
 
 
-def _sharing(v: Tensor, votes: int, batch: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Rows (votes, batch) that share a value of a factor, and which factor that is (votes,)."""
+def _sharing(v: Tensor, votes: int, groups: tuple[int, int], seed: int) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     which = torch.randint(v.shape[1], (votes,), generator=generator)
-    rows = torch.empty(votes, batch, dtype=torch.int64)
+    rows = torch.empty(votes, *groups, dtype=torch.int64)
     for i, column in enumerate(v.T):
         counts = torch.bincount(column)
         shared = (counts[column] > 1).nonzero().flatten()
@@ -250,9 +262,9 @@ def _sharing(v: Tensor, votes: int, batch: int, seed: int) -> tuple[Tensor, Tens
                 f"`factors`: no two rows share a value of factor {i}; give more rows, or leave it out"
             )
         mine = (which == i).nonzero().flatten()
-        value = column[shared[torch.randint(len(shared), (len(mine),), generator=generator)]]
+        chosen = torch.randint(len(shared), (len(mine), groups[0], 1), generator=generator)
+        value = column[shared[chosen]]
         starts = counts.cumsum(0) - counts
-        draws = torch.rand(len(mine), batch, dtype=torch.float64, generator=generator)
-        place = (draws * counts[value, None]).long() + starts[value, None]
-        rows[mine] = column.argsort()[place]
+        draws = torch.rand(len(mine), *groups, dtype=torch.float64, generator=generator)
+        rows[mine] = column.argsort()[(draws * counts[value]).long() + starts[value]]
     return rows, which

@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from pushforward.errors import UserError
 from pushforward.metrics.features import checked
 
 LEAST = 20  # rows
+EDGE = 1e-9  # of a bin: a code at an edge is above it, however it was rounded
 ROUNDING = 1e-9  # of the largest entry: a code whose deviation is less is constant
 
 
+def standardised(z: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Bool[Tensor, " d"]]:
+    """Codes of mean 0 and standard deviation 1, constant ones all 0; and which are not constant.
+
+    Raises UserError where all are constant.
+    """
+    std = z.std(0)
+    varies = std > ROUNDING * z.abs().amax(0)
+    if not bool(varies.any()):
+        raise UserError("`codes`: constant; expected codes that differ from row to row")
+    return torch.where(varies, (z - z.mean(0)) / torch.where(varies, std, 1.0), 0.0), varies
+
+
 def active_codes(z: Float[Tensor, "n d"], active: Tensor | None) -> Float[Tensor, "n e"]:
-    """The active codes, in units of their standard deviation. active: (d,) booleans; constant ones never are.
+    """The active codes, standardised. active: (d,) booleans; constant codes never are.
 
     Raises UserError for another mask, or where no code is left.
     """
-    std = z.std(0)
-    kept = std > ROUNDING * z.abs().amax(0)
+    z, kept = standardised(z)
     if active is not None:
         if active.dtype != torch.bool or active.shape != kept.shape:
             raise UserError(
                 f"`active`: {tuple(active.shape)} of {active.dtype}; expected {len(kept)} booleans, (d,)"
             )
-        kept &= active.to(kept.device)
-    if not bool(kept.any()):
-        raise UserError("`codes`: constant, or none is active; expected codes that differ from row to row")
-    return z[:, kept] / std[kept]
+        kept = kept & active.to(kept.device)
+        if not bool(kept.any()):
+            raise UserError("`active`: no code that differs from row to row; expected at least one")
+    return z[:, kept]
 
 
 def codes_and_factors(
@@ -78,4 +90,4 @@ def binned(x: Float[Tensor, "n d"], bins: int) -> Int64[Tensor, "n d"]:
     x = x.cpu()
     low, high = x.amin(0), x.amax(0)
     share = (x - low) / (high - low).clamp(min=1e-300)
-    return (share * bins).long().clamp(max=bins - 1)
+    return (share * bins + EDGE).long().clamp(max=bins - 1)

@@ -214,3 +214,49 @@ def test_a_factor_whose_values_never_repeat_is_refused(score, perfect, factors):
     alone = torch.cat([factors, torch.arange(len(factors))[:, None]], 1)
     with pytest.raises(UserError, match="share a value of factor 3"):
         score(perfect, alone)
+
+
+@pytest.mark.parametrize("unit", [0.3, 0.7, math.pi, 1e-3])
+def test_the_unit_of_a_quantised_code_moves_none_of_its_levels(unit):
+    factors = torch.cartesian_prod(torch.arange(21), torch.arange(4)).repeat(5, 1)
+    codes = factors.double()
+    expected = mutual_information(codes, factors)
+    torch.testing.assert_close(mutual_information(codes * unit, factors), expected, atol=1e-12, rtol=0)
+
+
+def test_pairs_of_the_beta_vae_score_have_a_value_each():
+    """Codes whose scale depends on a factor: with one value for all pairs of a vote the scale would vary."""
+    factors = torch.cartesian_prod(*[torch.arange(4)] * 3).repeat(60, 1)
+    w = torch.randn(3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    c = torch.stack([w[i][factors[:, i]] for i in range(3)], 1)
+    codes = torch.stack([c[:, 0], c[:, 0].exp() * c[:, 1], c[:, 0].exp() * c[:, 2]], 1)
+    assert beta_vae_score(codes, factors) > 0.97
+
+
+@pytest.mark.parametrize("constant", [0.0, 1.0, -1e-3, 1 / 3])
+def test_a_constant_code_does_not_disturb_the_forest(constant, perfect, factors):
+    codes = torch.cat([perfect, torch.full((len(perfect), 1), constant)], 1)
+    assert dci(codes, factors).disentanglement > 0.95
+
+
+def test_a_value_too_rare_to_learn_from_is_not_known(perfect, factors):
+    rare = factors.clone()
+    rare[:, 1] = 0
+    rare[0, 1] = 1
+    for seed in range(4):
+        assert 0 <= info_mec(perfect, rare, seed=seed).explicitness <= 1
+
+
+def test_codes_far_from_the_origin_score_the_same(perfect, factors):
+    assert dci(perfect + 2.0**24, factors) == dci(perfect, factors)
+
+
+@pytest.mark.parametrize("score", [factor_vae_score, beta_vae_score, info_mec])
+def test_a_single_factor_leaves_nothing_to_tell_apart(score, perfect, factors):
+    with pytest.raises(UserError, match="`factors`: one"):
+        score(perfect, factors[:, :1])
+
+
+def test_constant_codes_are_refused_by_the_forest(factors):
+    with pytest.raises(UserError, match="`codes`: constant"):
+        dci(torch.ones(len(factors), 3), factors)
