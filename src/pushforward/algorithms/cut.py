@@ -10,8 +10,10 @@ Deviations from the paper:
 3. Each image has patches of its own, drawn anew at each step; the authors' code shares them in a batch.
 4. λ_Y weighs the identity's PatchNCE in full, as in eq. 5; the authors' code halves both PatchNCE terms.
 5. The encoder is looked at after its first and fifth block, of those that it has.
-6. Schedules follow the run's steps, where the paper counts epochs: the first half constant, then linear to 0.
-7. Images are not cropped or mirrored at random, unless the options of augmentation say so; FastCUT is not
+6. The encoder halves by strided convolutions, as CycleGAN's does; the authors' code blurs first, so its
+   depths see a little more. Weights begin as N(0, 0.02²), theirs by Xavier's rule.
+7. Schedules follow the run's steps, where the paper counts epochs: the first half constant, then linear to 0.
+8. Images are not cropped or mirrored at random, unless the options of augmentation say so; FastCUT is not
    asked to translate mirrored images alike.
 """
 

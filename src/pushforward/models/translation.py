@@ -124,6 +124,8 @@ def _checked(model: Model, x: Tensor, to: str, smallest: int) -> Tensor:
 def _tiled(model: Model, f: Callable[[Tensor], Tensor], x: Tensor, tile: int) -> Tensor:
     """f in tiles, whose instance norms go by the whole image, reduced to the area of a tile.
 
+    Sides of the reduced image are at least 64 pixels, so that of a long one is larger.
+
     Each tile by its own statistics would come out in colours of its own.
     """
     h, w = x.shape[2:]

@@ -73,7 +73,7 @@ class AugmentOptions:
     lecam: float = 0.0
     """λ of LeCam regularization (Tseng et al. 2021), which holds scores near moving averages; 0 for none."""
     lecam_after: int = 100
-    """Steps of the critic before lecam begins."""
+    """Steps of the critic before lecam begins; of a head that is drawn, those that it is shown in."""
     consistency: Literal["none", "cr", "bcr"] = "none"
     """Hold the critic to score images and moved copies alike: cr real ones (Zhang et al. 2020), bcr generated
     ones too (Zhao et al. 2021)."""

@@ -7,9 +7,8 @@ averages of the scores of real and of generated images.
 Deviations from the paper:
 1. The squares are those of eq. 4; the authors' code puts a ReLU around each difference.
 2. Each view has averages of its own, and its share of the loss, since the scores of heads differ.
-3. The averages begin with the first batch, and the penalty when they have heard enough: after `after` steps
-  of
-   the critic.
+3. The averages of a view begin with the first batch that it is shown, and its term once it was shown more
+   than `after` times: heads that are drawn begin later.
 """
 
 from __future__ import annotations
@@ -27,8 +26,7 @@ DECAY = 0.99
 
 
 class LeCam(nn.Module, Penalty):
-    """weight: λ. views: of the critic. after: steps that a view is shown before its term
-    begins; one at least, which starts its averages."""
+    """weight: λ. views: of the critic. after: times that a view is shown without its term, and one more."""
 
     averages: Tensor
     heard: Tensor
