@@ -46,6 +46,9 @@ def jobs(given: Sequence[str], out: str, *, alpha: bool = False, overwrite: bool
     else a folder, in which names and sub-folders are kept. A name whose format cannot be written, or not with
     alpha where that is wanted, gets .png behind it.
     """
+    for name, words in (("IN", given), ("OUT", [out])):
+        if "" in words:
+            raise UserError(f"{name}: empty; expected a path, or . for the folder that you are in")
     formats = WITH_ALPHA if alpha else tuple(FORMATS)
     single = len(given) == 1 and Path(given[0]).is_file()
     named = out.rstrip("/") == out and not Path(out).is_dir() and bool(Path(out).suffix)
@@ -82,6 +85,8 @@ def _pictures(word: str, out: Path) -> list[tuple[Path, str]]:
             (p, name) for p, name in found if inside not in p.resolve().parents or inside == path.resolve()
         ]
         return _some(found, f"IN: the folder {word} holds no file")
+    if path.exists() and not path.is_file():
+        raise UserError(f"IN: {word} is neither a file nor a folder; give a picture, a folder, or a pattern")
     if path.exists():
         return [(path, path.name)]
     if not glob.has_magic(word):

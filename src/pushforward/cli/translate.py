@@ -67,7 +67,7 @@ def run(argv: list[str]) -> None:
     done, failed, strangers = list[dict[str, Any]](), list[dict[str, str]](), 0
     with Counted("picture", len(todo)) as counted:
         for job in todo:
-            told = _one(model, job, to, options.tile, pixel_range)
+            told = _one(model, job, to, options.tile, pixel_range, alone=len(todo) == 1)
             if told is None:
                 strangers += 1
             elif isinstance(told, str):
@@ -105,7 +105,7 @@ def _check(options: TranslateOptions, model: Model) -> tuple[str, PixelRange | N
     into = model.ability(Translates).into
     if options.to is None and len(into) > 1:
         raise UserError(f"--to: not given; expected one of {', '.join(into)}")
-    to = options.to or into[0]
+    to = into[0] if options.to is None else options.to
     source_of(model, to)
     check_tile(options.tile)
     if len(options.paths) < 2:
@@ -118,9 +118,12 @@ def _check(options: TranslateOptions, model: Model) -> tuple[str, PixelRange | N
 
 
 def _one(
-    model: Model, job: Job, to: str, tile: int | None, pixel_range: PixelRange | None
+    model: Model, job: Job, to: str, tile: int | None, pixel_range: PixelRange | None, *, alone: bool
 ) -> dict[str, Any] | str | None:
-    """What was done with one picture; in words why it was not; None for a file that is no picture."""
+    """What was done with one picture; in words why it was not; None for a file that is no picture.
+
+    alone: whether it is the only one, so that a failure to write it ends the command.
+    """
     import torch
 
     from pushforward.core import to_uint8
@@ -142,7 +145,12 @@ def _one(
         made = model.translate(x[None], to=to, tile=tile)
     except UserError as error:
         return str(error)
-    write(to_pil(to_uint8(made[0])), job.out)
+    try:
+        write(to_pil(to_uint8(made[0])), job.out)
+    except UserError as error:
+        if alone:
+            raise
+        return str(error)  # the others are not to be lost with it
     return {
         "in": str(job.source),
         "out": str(job.out),
