@@ -156,7 +156,9 @@ class RunConfig:
 
     def _check_names(self, option: str, plain: str | None, named: Mapping[str, str]) -> None:
         if plain is not None and DATA not in self.streams:
-            raise UserError(f"--{option}: {plain}, but for which stream? {self._learns_from()}")
+            parts = " and ".join(f"train{name.upper()}" for name in self.streams)
+            folder = f", or --data FOLDER with {parts} inside" if option == "data" else ""
+            raise UserError(f"--{option}: {plain}, but for which stream? {self._learns_from()}{folder}")
         for name in named:
             if name == DATA or name not in self.streams:
                 raise UserError(
@@ -187,9 +189,11 @@ class RunConfig:
 def default_train(recipe: Any, **given: Any) -> TrainOptions:
     """The shared options as they are where nothing was asked, for a recipe or its class.
 
-    A method without a stream called "data" has no data by default.
+    A method without a stream called "data" has no data by default. A recipe may have its paper's defaults in
+    `train_defaults`, such as a batch of one image.
     """
-    return TrainOptions(**given) if DATA in streams_of(recipe) else TrainOptions(data=None, **given)
+    own = {"data": None} if DATA not in streams_of(recipe) else {}
+    return TrainOptions(**{**own, **getattr(recipe, "train_defaults", {}), **given})
 
 
 def read_config(path: Path) -> RunConfig:
@@ -242,8 +246,9 @@ def config_from(content: Mapping[str, Any], *, where: str) -> RunConfig:
         raise UserError(f"{where}: provenance: {content['provenance']!r}; expected a mapping")
     kind = recipe_class(method)
     train = content.get("train") or {}
-    if isinstance(train, Mapping) and "data" not in train:
-        train = {**train, "data": default_train(kind).data}
+    if isinstance(train, Mapping):
+        usual = default_train(kind)
+        train = {**{n: getattr(usual, n) for n in ("data", *getattr(kind, "train_defaults", ()))}, **train}
     return RunConfig(
         method=method,
         train=validated(TrainOptions, train, f"{where}: train."),

@@ -234,8 +234,11 @@ def _parse(method: str, argv: list[str], base: RunConfig | None, named: Named) -
         f"--lr.PLAYER sets one player's rate{_streams_told(kind)}.",
         default=both(options=options, train=dataclasses.replace(train, **unnamed)),
     )
+    # A folder of all streams on the command line takes the place of what a config gave each of them.
+    replaced = ("data_of", "test_of") if parsed.train.data not in (None, train.data) else ()
     for field in BY_NAME:
-        setattr(parsed.train, field, {**getattr(train, field), **named.get(field, {})})
+        before = {} if field in replaced else getattr(train, field)
+        setattr(parsed.train, field, {**before, **named.get(field, {})})
     _choose_length(parsed.train, train)
     provenance = base.provenance if base else {}
     return RunConfig(method=method, train=parsed.train, options=parsed.options, provenance=provenance)

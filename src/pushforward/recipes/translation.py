@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pushforward.algorithms.translation import TranslationHyperparameters
 from pushforward.errors import UserError
@@ -18,6 +19,7 @@ class TranslationRecipe(AugmentOptions, TranslationHyperparameters):
     """Options of every such method. Those of augmentation hold for each of its critics."""
 
     streams: ClassVar[tuple[str, ...]] = ("a", "b")
+    train_defaults: ClassVar[Mapping[str, Any]] = {"batch_size": 1}  # as in the papers
     width: int = 64
     """Channels of a generator at the image's own size; 4 times as many at a quarter of it."""
     blocks: int = 6

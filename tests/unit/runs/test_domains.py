@@ -136,3 +136,21 @@ def test_a_config_may_give_a_stream_its_data_and_what_is_held_out(tmp_path, caps
     printed = read_config(tmp_path / "printed.yaml")
     assert printed.sources == {"a": "A", "b": "B"}
     assert printed.tests == {"a": "T", "b": "U"}
+
+
+def test_a_folder_on_the_command_line_takes_the_place_of_what_a_config_gives(tmp_path, capsys):
+    for name in ("old", "new"):
+        folder_of(tmp_path / name, "trainA", "trainB", "testA")
+    run = tmp_path / "run"
+    main(["train", "toy", "--data", str(tmp_path / "old"), "--steps=2", "--batch-size=4", "--run", str(run)])
+    again = tmp_path / "again"
+    config = ["--config", str(run / "config.yaml"), "--run", str(again)]
+    main(["train", *config, "--data", str(tmp_path / "new")])
+    found = read_config(again / "config.yaml")
+    assert found.sources == {name: str(tmp_path / "new" / f"train{name.upper()}") for name in "ab"}
+    assert found.tests["a"] == str(tmp_path / "new" / "testA")
+
+
+def test_a_folder_without_its_parts_is_told_which_it_needs(tmp_path):
+    with pytest.raises(UserError, match="or --data FOLDER with trainA and trainB inside"):
+        asked(data=str(tmp_path)).check()
