@@ -19,6 +19,7 @@ Deviations from the paper:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -60,8 +61,8 @@ class CUTHyperparameters(TranslationHyperparameters):
         """Raise UserError at the first value that cannot be."""
         super().check()
         for name in ("nce", "identity_nce"):
-            if not getattr(self, name) >= 0:
-                raise UserError(f"`{name}`: {getattr(self, name)}; expected at least 0")
+            if not 0 <= getattr(self, name) < math.inf:
+                raise UserError(f"`{name}`: {getattr(self, name)}; expected a number of at least 0")
         if self.nce == self.identity_nce == 0:
             raise UserError(
                 "`nce`: 0, and `identity_nce`: 0, so nothing ties a translation to its image; expected one "
@@ -70,7 +71,7 @@ class CUTHyperparameters(TranslationHyperparameters):
         for name, least in (("patches", 2), ("head_width", 1)):
             if getattr(self, name) < least:
                 raise UserError(f"`{name}`: {getattr(self, name)}; expected at least {least}")
-        if not self.temperature > 0:
+        if not 0 < self.temperature < math.inf:
             raise UserError(f"`temperature`: {self.temperature}; expected a positive number, such as 0.07")
 
 

@@ -51,7 +51,7 @@ def codes_and_factors(
     Raises UserError for codes of one dimension, fewer than 20 rows, NaN, and factors that are constant
     or have other rows.
     """
-    (z,) = checked(LEAST, codes=codes)
+    (z,) = checked(LEAST, codes=codes.detach().cpu())
     if z.shape[1] < 2:
         raise UserError("`codes`: of one dimension; expected at least two, or there is nothing to tell apart")
     if factors.ndim != 2 or len(factors) != len(z) or not factors.shape[1]:
@@ -63,6 +63,8 @@ def codes_and_factors(
 
 def indexed(factors: Tensor, bins: int | None) -> Int64[Tensor, "n k"]:
     """Each factor's values as 0, 1, ...; floats by `bins` of equal width, or refused. Raises UserError."""
+    if factors.ndim != 2 or not all(factors.shape):
+        raise UserError(f"`factors`: {tuple(factors.shape)}; expected (n, k), a column a factor")
     if factors.is_floating_point():
         if bins is None:
             raise UserError(

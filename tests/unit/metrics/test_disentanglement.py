@@ -260,3 +260,20 @@ def test_a_single_factor_leaves_nothing_to_tell_apart(score, perfect, factors):
 def test_constant_codes_are_refused_by_the_forest(factors):
     with pytest.raises(UserError, match="`codes`: constant"):
         dci(torch.ones(len(factors), 3), factors)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (600,), (600, 0)])
+def test_entropies_of_no_factors_are_refused(shape):
+    with pytest.raises(UserError, match="expected \\(n, k\\)"):
+        entropies(torch.ones(shape, dtype=torch.int64))
+
+
+def test_codes_with_a_gradient_are_taken_as_they_are(perfect, factors):
+    codes = perfect.clone().requires_grad_()
+    assert beta_vae_score(codes, factors, votes=300) == beta_vae_score(perfect, factors, votes=300)
+
+
+@pytest.mark.parametrize("score", [factor_vae_score, beta_vae_score])
+def test_no_votes_are_refused(score, perfect, factors):
+    with pytest.raises(UserError, match="`votes`: 0"):
+        score(perfect, factors, votes=0)
