@@ -165,7 +165,7 @@ def diagnose_mode_collapse(
         if offered("pack", options)
         else "train for longer, or transform what the critic sees (`augment`)",
         command=command,
-        headline="the generator makes one thing, whatever its noise"
+        headline="the generator makes one thing, whatever it is given"
         if complete
         else "the generator leaves out some of what there is",
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from pushforward.abilities import Decodes, HasPrior, Samples, offers
-from pushforward.core import Clock, Observation, Observer, Snapshot
+from pushforward.abilities import Decodes, HasPrior, Samples, Translates, offers
+from pushforward.core import Clock, Observation, Observer, Snapshot, to_float
+from pushforward.data import Dataset
 from pushforward.distributions.labels import Labels
 from pushforward.pictures.points import Scene, scatter
 from pushforward.pictures.tiles import grid, save_picture
@@ -63,6 +64,40 @@ class SamplePictures(Observer):
         noise = labels.split(prior(each))[0].repeat(rows, 1)
         z = labels.beside(noise, torch.arange(rows, device=noise.device).repeat_interleave(each))
         return grid(decode(z), columns=each)
+
+
+class TranslationPictures(Observer):
+    """`samples/step-NNNNNNN.png` every so many steps: the same images of each domain, below them their
+    translations, and below these what comes back, where the model translates back.
+
+    data: by stream, images of one size.
+    """
+
+    name = "samples"
+
+    def __init__(self, data: Mapping[str, Dataset], *, every: int, n: int = 8) -> None:
+        self.data = data
+        self.every = every
+        self.n = n
+
+    def due(self, clock: Clock) -> bool:
+        """At step 0, every `every` steps, and at the end."""
+        return self.every > 0 and (clock.step % self.every == 0 or clock.step == clock.steps)
+
+    def observe(self, snapshot: Snapshot) -> Observation:
+        """Write the picture."""
+        model = snapshot.algorithm
+        assert offers(model, Translates)
+        rows: list[Tensor] = []
+        with torch.no_grad():
+            for to in model.into:
+                source = next(name for name in self.data if name != to)
+                x = to_float(self.data[source].x[: self.n].to(snapshot.device))
+                rows += [x, there := model.translate(x, to)]
+                if source in model.into:
+                    rows.append(model.translate(there, source))
+        keep(grid(torch.cat(rows), columns=len(rows[0])), snapshot)
+        return Observation()
 
 
 class PointPictures(Observer):

@@ -20,7 +20,7 @@ from pushforward.report.facts import Facts
 SEEN = {  # of a GAN, whose losses say little
     "modes": ("modes found", ""),
     "high_quality": ("share of samples of high quality", ""),
-    "cells": ("cells of the real data that hold samples", "of 20 at most"),
+    "cells": ("cells of the real data that hold samples", "of {k}"),
     "spread": ("spread of samples", "of real data's"),
     "near_duplicates": ("near-duplicates among samples", ""),
 }
@@ -160,9 +160,10 @@ def headline(facts: Facts) -> list[Figure]:
         for wanted in HEADLINE:
             figures += [measured(m) for m in facts.evaluation.metrics if m.name.split("-")[0] == wanted]
     if not figures:
-        series = training.collect(facts.rows)
+        series, bars = training.collect(facts.rows), adversarial.mode_bars(facts)
+        k = bars[0].k if bars else "20 at most"
         figures = [
-            Figure(name, label, words.number(series[f"metric/{name}"].values[-1]), "", unit)
+            Figure(name, label, words.number(series[f"metric/{name}"].values[-1]), "", unit.format(k=k))
             for name, (label, unit) in SEEN.items()
             if f"metric/{name}" in series
         ]

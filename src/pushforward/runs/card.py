@@ -16,17 +16,17 @@ from pushforward.runs.data import recorded
 from pushforward.text import code_span, in_markdown
 
 
-def model_card(folder: Path, config: RunConfig, *, samples: bool = True) -> str:
+def model_card(folder: Path, config: RunConfig, *, call: str = "sample") -> str:
     """`README.md` of a run folder: what the model is, what it learned from, and how to use it.
 
-    samples: whether the method can sample; one that cannot is shown reconstructing.
+    call: "sample", or what a method that cannot is shown doing with images x, such as "reconstruct(x)".
     """
     rows = read_metrics(RunFolder(folder).metrics)
     last = {k: v for row in rows for k, v in row.items() if isinstance(v, float) and "/" in k}
     figures = "\n".join(f"| `{k}` | {v:.4g} |" for k, v in last.items())
     data = recorded(config)
     first = next(iter(data.values()))
-    usage = _usage(first["shape"], samples)
+    usage = _usage(first["shape"], call)
     batch = Kind.of(first["shape"]).count(config.train.batch_size)
     marks = ", ".join(f"{told['train_fingerprint'][:16]}{_of(name, data)}" for name, told in data.items())
     ensemble = find_method(config.method).kind == "ensemble"
@@ -66,10 +66,10 @@ def _of(name: str, data: Mapping[str, Any]) -> str:
     return f" (stream `{name}`)" if len(data) > 1 else ""
 
 
-def _usage(shape: Sequence[int], samples: bool) -> str:
+def _usage(shape: Sequence[int], call: str) -> str:
     """A line of Python that shows what the model can do."""
     name = Kind.of(shape).many
-    n = "n" if not samples else "16" if len(shape) == 3 else "1000"
+    n = "n" if call != "sample" else "16" if len(shape) == 3 else "1000"
     size = "c, h, w), in [-1, 1]" if len(shape) == 3 else f"{shape[0]}), in the data's units"
-    call = f"sample({n}, seed=0)" if samples else "reconstruct(x)"
+    call = f"sample({n}, seed=0)" if call == "sample" else call
     return f"{name} = model.{call}  # float, ({n}, {size}"

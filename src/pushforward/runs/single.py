@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pushforward.abilities import Adversarial, Samples, offers
+from pushforward.abilities import Adversarial, Samples, Translates, offers
 from pushforward.config import RunConfig
 from pushforward.core import Algorithm, Clock, Finding, Observer
 from pushforward.data import Dataset, Stream
@@ -25,7 +25,7 @@ from pushforward.models.store import Best, described, publish
 from pushforward.observers import quality
 from pushforward.observers.choice import adversarial_observers, validation_for
 from pushforward.observers.findings import FindingsFile
-from pushforward.observers.samples import PointPictures, SamplePictures
+from pushforward.observers.samples import PointPictures, SamplePictures, TranslationPictures
 from pushforward.randomness import seed_everything
 from pushforward.run_folder import RunFolder
 from pushforward.runs.card import model_card
@@ -201,12 +201,20 @@ class Run:
         self.best = Best(self.folder, selector, self.about) if selector else None
         self.trainer.run()
         if self.world.main:
-            samples = offers(self.trainer.algorithm, Samples)
-            card = model_card(self.folder, self.config, samples=samples)
+            card = model_card(self.folder, self.config, call=self._call())
             write_durably(RunFolder(self.folder).card, card.encode())
             write_durably(RunFolder(self.folder).done, b"")
         self.world.barrier()  # leave together: a process whose peer hangs up first may abort
         return self.folder
+
+    def _call(self) -> str:
+        """What the model card shows in Python."""
+        algorithm = self.trainer.algorithm
+        if offers(algorithm, Samples):
+            return "sample"
+        return (
+            f'translate(x, to="{algorithm.into[-1]}")' if offers(algorithm, Translates) else "reconstruct(x)"
+        )
 
     def _looks(self, steps: int) -> int:
         """Steps between looks at the samples' quality, where nobody said: none for a method with a bound."""
@@ -227,11 +235,14 @@ class Run:
 
     def _observers(self, steps: int) -> list[Observer]:
         every = self.config.train.sample_every
+        often = max(1, steps // 8) if every is None else every
         algorithm, observers = self.trainer.algorithm, list[Observer]()
         first = self.data.train[self.data.first]
         # An observer reads what an algorithm offers, and not every one can sample or has a likelihood.
         if offers(algorithm, Samples):
-            observers.append(sampling(first, max(1, steps // 8) if every is None else every))
+            observers.append(sampling(first, often))
+        elif offers(algorithm, Translates) and len({d.shape for d in self.data.train.values()}) == 1:
+            observers.append(TranslationPictures(self.data.train, every=often))
         validate = validation_for(algorithm)
         aside = self.data.validation.get(self.data.first)
         if aside is not None and validate is not None:

@@ -15,8 +15,10 @@ import pushforward
 from pushforward.cli import main
 from pushforward.cli.many import jobs
 from pushforward.cli.train import _next
+from pushforward.config import config_from, default_train, read_config
 from pushforward.core import to_uint8
 from pushforward.errors import UserError
+from pushforward.methods import recipe_class
 
 TINY = {"width": 2, "blocks": 1, "critic_width": 2}
 
@@ -42,6 +44,24 @@ def run(tmp_path_factory) -> Path:
 
 def test_training_ends_with_the_command_that_translates(run):
     assert _next(run) == f"pushforward translate {run} IN OUT --to b"
+
+
+def test_a_run_shows_translations_as_it_goes_on_and_its_card_translates(run):
+    shown = Image.open(run / "samples" / "latest.png")
+    assert len(list((run / "samples").glob("step-*.png"))) == 4
+    # 8 columns; an image, its translation and what comes back, from each domain.
+    assert shown.width / shown.height == pytest.approx(8 / 6, abs=0.05)
+    assert 'images = model.translate(x, to="b")' in (run / "README.md").read_text()
+
+
+@pytest.mark.parametrize("method", ["cyclegan", "cut"])
+def test_a_batch_of_a_translator_has_one_image_unless_asked(method, run):
+    sources = read_config(run / "config.yaml").train.data_of
+    base = {"method": method, "train": {"data_of": sources}}
+    assert config_from(base, where="x").train.batch_size == 1
+    asked = {**base, "train": {"data_of": sources, "batch_size": 7}}
+    assert config_from(asked, where="x").train.batch_size == 7
+    assert default_train(recipe_class("gan")).batch_size == 100
 
 
 @pytest.fixture
@@ -221,6 +241,10 @@ def test_larger_pictures_go_in_tiles(run, tmp_path, capsys):
     [
         (["IN/x.png", "OUT.png"], "--to: not given; expected one of a, b"),
         (["IN/x.png", "OUT.png", "--to=c"], "--to: 'c'; expected one of a, b"),
+        (["IN/x.png", "OUT.png", "--to="], "--to: ''; expected one of a, b"),
+        (["", "OUT", "--to=a"], "IN: empty; expected a path"),
+        (["IN/x.png", "", "--to=a"], "OUT: empty; expected a path"),
+        (["/dev/null", "OUT", "--to=a"], "IN: /dev/null is neither a file nor a folder"),
         (["IN/x.png", "--to=a"], "OUT: not given; expected `pushforward translate RUN IN OUT --to a`"),
         (["--to=a"], "IN and OUT: not given"),
         (["IN/x.png", "OUT.png", "--to=a", "--tile=20"], "--tile: 20; expected at least 64 pixels"),
@@ -277,6 +301,16 @@ def test_a_write_that_fails_leaves_nothing_behind(run, pictures, tmp_path, capsy
     line = fails(capsys, "translate", run, pictures / "x.png", tmp_path / "out.png", "--to=a")
     assert f"OUT: cannot write {tmp_path / 'out.png'} (No space left on device)" in line
     assert [name for name in files(tmp_path) if not name.startswith("pictures/")] == []
+
+
+def test_one_that_cannot_be_written_loses_none_of_the_others(run, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    long = "m" * 250 + ".png"  # whole, but not with what stands before a name while it is written
+    for name in ("a.png", long, "z.png"):
+        Image.fromarray(noise(8, 8, 3)).save(tmp_path / "in" / name)
+    facts, _, status = said(capsys, "translate", run, tmp_path / "in", tmp_path / "out", "--to=b")
+    assert (files(tmp_path / "out"), facts["n"], status) == (["a.png", "z.png"], 2, 1)
+    assert "File name too long" in facts["failed"][0]["reason"]
 
 
 def test_alpha_is_kept_only_where_the_format_has_it(tmp_path):
