@@ -12,6 +12,7 @@ from torch import Tensor
 from pushforward.abilities import Decodes, HasPrior, Samples, Translates, offers
 from pushforward.core import Clock, Observation, Observer, Snapshot, to_float
 from pushforward.data import Dataset
+from pushforward.diagnostics.exam import shuffled
 from pushforward.distributions.labels import Labels
 from pushforward.pictures.points import Scene, scatter
 from pushforward.pictures.tiles import grid, save_picture
@@ -90,9 +91,10 @@ class TranslationPictures(Observer):
         assert offers(model, Translates)
         rows: list[Tensor] = []
         with torch.no_grad():
-            for to in model.into:
+            for to in reversed(model.into):
                 source = next(name for name in self.data if name != to)
-                x = to_float(self.data[source].x[: self.n].to(snapshot.device))
+                own = self.data[source]  # data may be sorted by class
+                x = to_float(own.x[shuffled(len(own), seed=0)[: self.n]].to(snapshot.device))
                 rows += [x, there := model.translate(x, to)]
                 if source in model.into:
                     rows.append(model.translate(there, source))
